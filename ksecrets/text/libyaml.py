@@ -192,7 +192,8 @@ class _Body:
             self.running = True
             try:
                 spec = module.__spec__
-                assert spec is not None and spec.loader is not None
+                assert spec is not None
+                assert spec.loader is not None
                 spec.loader.exec_module(module)
             except BaseException:
                 self.running = False

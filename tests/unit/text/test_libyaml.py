@@ -57,7 +57,8 @@ def test_refusals_name_line_and_reason_and_show_no_text(text: str, line: int, re
     assert caught.value.line == line
     assert reason in caught.value.message
     assert "hunter2" not in str(caught.value)
-    assert caught.value.__cause__ is None and caught.value.__suppress_context__
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__
 
 
 def test_surrogate_far_into_the_text_has_its_own_line() -> None:

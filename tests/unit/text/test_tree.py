@@ -18,13 +18,21 @@ def test_shapes_lines_and_plainness() -> None:
     assert isinstance(tree, Mapping)
     assert tree == {"a": "1.10", "b": ["yes", "no", {"c": None}], "d": "5", "e": None, "f": "~", "g": "null\n"}
     assert tree.lines == {"a": 1, "b": 2, "d": 7, "e": 8, "f": 9, "g": 10}
-    assert isinstance(tree["a"], Scalar) and tree["a"].plain and tree["a"].line == 1
+    assert isinstance(tree["a"], Scalar)
+    assert tree["a"].plain
+    assert tree["a"].line == 1
     items = tree["b"]
-    assert isinstance(items, Sequence) and items.lines == [3, 4, 5] and items.line == 3
-    assert isinstance(items[0], Scalar) and not items[0].plain
-    assert isinstance(items[1], Scalar) and items[1].plain
-    assert isinstance(items[2], Mapping) and items[2].line == 5
-    assert isinstance(tree["d"], Scalar) and not tree["d"].plain
+    assert isinstance(items, Sequence)
+    assert items.lines == [3, 4, 5]
+    assert items.line == 3
+    assert isinstance(items[0], Scalar)
+    assert not items[0].plain
+    assert isinstance(items[1], Scalar)
+    assert items[1].plain
+    assert isinstance(items[2], Mapping)
+    assert items[2].line == 5
+    assert isinstance(tree["d"], Scalar)
+    assert not tree["d"].plain
 
 
 @pytest.mark.parametrize(
@@ -51,7 +59,8 @@ def test_roots(text: str, value: object) -> None:
 def test_refusals(text: str, line: int, word: str) -> None:
     with pytest.raises(SyntaxRefused) as caught:
         read(text)
-    assert caught.value.line == line and word in caught.value.message
+    assert caught.value.line == line
+    assert word in caught.value.message
 
 
 def test_depth_and_size_are_bounded_without_recursion() -> None:
