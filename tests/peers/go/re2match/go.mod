@@ -1,0 +1,3 @@
+module re2match
+
+go 1.22
