@@ -1,0 +1,95 @@
+"""Which scalars and comments of a file a selector chooses, with sops's meaning.
+
+A suffix or regex is tested against every mapping key on the path; a comment goes by the path of the collection that it
+stands in. A comment regex looks at the comments before an item, at every level above it, cleared after each item.
+Source: sops.go, `Tree.shouldBeEncrypted`.
+"""
+
+from __future__ import annotations
+
+from ksecrets.text.node import COMMENT, DOCUMENT, END, LIST, MAP, SCALAR
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ksecrets.rules.selector import Selector
+    from ksecrets.text.node import Frame, Node
+
+
+class Choice:
+    """The selector at work on one file.
+
+    nodes: a scan of the whole text, needed (and read) only for a selector that goes by comments, since the comment
+    behind a value counts for the value before it.
+    """
+
+    __slots__ = ("_by_comment", "_known", "_picks", "_test")
+
+    def __init__(self, selector: Selector, nodes: Iterable[Node]) -> None:
+        self._test = selector.test
+        self._known: dict[str, bool] = {}
+        self._picks = selector.picks_matches
+        self._by_comment = _commented(selector, nodes) if selector.by_comment else None
+
+    def of(self, node: Node) -> bool:
+        """Whether this scalar or comment is chosen."""
+        frame = node.frame
+        if frame.in_key:
+            return False
+        if self._by_comment is not None:
+            return (node.start in self._by_comment) == self._picks
+        matched = frame.matched
+        if matched is None:
+            matched = self._frame(frame)
+        if not matched and node.key_form is not None and node.kind != COMMENT:
+            key = node.key
+            matched = self._known.get(key)  # type: ignore[arg-type]
+            if matched is None:
+                matched = self._known[key] = self._test(key)  # type: ignore[index,arg-type]
+        return matched == self._picks
+
+    def _frame(self, frame: Frame) -> bool:
+        matched = False
+        if frame.parent is not None:
+            above = frame.parent.matched
+            matched = self._frame(frame.parent) if above is None else above
+        if not matched and isinstance(frame.key, str):
+            matched = self._test(frame.key)
+        frame.matched = matched
+        return matched
+
+
+def _commented(selector: Selector, nodes: Iterable[Node]) -> set[int]:
+    """Starts of the scalars and comments that a comment regex matches."""
+    found: set[int] = set()
+    levels: list[bool] = []  # per open collection: has a comment before the item at hand matched?
+    last: Node | None = None
+    for node in nodes:
+        if node.kind == COMMENT:
+            matches = selector.test(node.value)
+            # `encrypted_comment_regex` skips the matching line itself, the other one does not.
+            if any(levels) or (matches and not selector.picks_matches):
+                found.add(node.start)
+            if matches and levels:
+                if node.key_form == "trailing" and last is not None and last.line == node.line:
+                    found.add(last.start)
+                else:
+                    levels[-1] = True
+            continue
+        if node.kind == DOCUMENT:
+            levels = []
+        elif node.kind in (MAP, LIST):
+            levels.append(False)
+        elif node.kind == END:
+            if levels:
+                levels.pop()
+            if levels:
+                levels[-1] = False
+        elif node.kind == SCALAR:
+            if any(levels):
+                found.add(node.start)
+            if levels:
+                levels[-1] = False
+        last = node if node.kind == SCALAR else None
+    return found

@@ -1,0 +1,423 @@
+"""An encrypted text, opened: the way back through the pipe, and the proof that nothing was changed.
+
+Nothing is given out before MAC and seal have been checked. The same function verifies every encryption before it is
+written (`files.seal`), so a file that ksecrets wrote is a file that ksecrets has read.
+"""
+
+from __future__ import annotations
+
+from binascii import Error, a2b_base64
+
+from ksecrets.envelope.metadata import Metadata, identity_fields
+from ksecrets.errors import NotEncrypted, SyntaxRefused, Tampered
+from ksecrets.files.choice import Choice
+from ksecrets.files.walk import Walk, key_of
+from ksecrets.rules.selector import Selector
+from ksecrets.text import block, yaml
+from ksecrets.text.carrier import layout, predicted, restored
+from ksecrets.text.node import BLOCK, COMMENT, FOLDED, LITERAL, PLAIN, SCALAR, SINGLE, Node
+from ksecrets.text.path import format as format_path
+from ksecrets.text.resolve import resolve
+from ksecrets.values import token as tokens
+from ksecrets.values.mac import Mac
+from ksecrets.values.primitives import compare_digest
+from ksecrets.values.residue import Residues, name_of
+from ksecrets.values.seal import Seal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any
+
+    from ksecrets.values.cipher import DataKey
+
+    Triple = tuple[str, str, bytes]
+
+BOM = "\ufeff"
+FORMAT = "yaml"
+
+
+class Opened:
+    """One encrypted file with its plaintext, verified.
+
+    text: the encrypted text as it was read. plaintext: the file in clear text, byte for byte the original where the
+    file is sealed. sealed: it carries a valid seal (an unsealed file is one that sops wrote last).
+    verified: MAC and seal were checked (False only with `ignore_mac`).
+    tokens: for every (associated data, type, plaintext) the tokens and their IVs in the order of the text, so that a
+    new version of the file keeps them; empty unless asked for.
+    values: how many tokens there are, comments not counted. Shows nothing of all this in its repr.
+    """
+
+    __slots__ = ("data_key", "metadata", "notes", "plaintext", "sealed", "text", "tokens", "values", "verified")
+
+    def __init__(self, text: str, metadata: Metadata, data_key: DataKey) -> None:
+        self.text = text
+        self.metadata = metadata
+        self.data_key = data_key
+        self.plaintext = ""
+        self.sealed = False
+        self.verified = True
+        self.tokens: dict[Triple, list[tuple[str, bytes]]] = {}
+        self.values = 0
+        self.notes: list[str] = []
+
+    def __repr__(self) -> str:
+        return f"<Opened file, {self.values} values>"
+
+
+def read_metadata(text: str) -> Metadata:
+    """The metadata of an encrypted text; needs no key and contacts nobody.
+
+    Raises NotEncrypted where there is no block, Tampered or SyntaxRefused where it is not in order.
+    """
+    tree = block.find(text.removeprefix(BOM))
+    if tree is None:
+        raise NotEncrypted("the file is not encrypted: it has no `sops` block")
+    return Metadata.from_tree(tree)
+
+
+def header_fields(metadata: Metadata, kid: str) -> tuple[str, ...]:
+    """What the seal says of the file as a whole, in the order of docs/file-format.md."""
+    extension = metadata.extension
+    return (
+        FORMAT,
+        kid,
+        (extension.environment or "") if extension else "",
+        (extension.path or "") if extension else "",
+        metadata.lastmodified,
+        *metadata.selector,
+        "true" if metadata.mac_only_encrypted else "false",
+        str(metadata.shamir_threshold),
+    )
+
+
+def reader_groups(metadata: Metadata) -> list[list[tuple[str, ...]]]:
+    """The readers as the seal counts them: service and identity fields, without `enc` and `created_at`."""
+    groups = []
+    for group in metadata.groups:
+        identities = []
+        for stanza in group:
+            fields = sorted(identity_fields(stanza).items())
+            identities.append((stanza.service, *[part for field in fields for part in field]))
+        groups.append(identities)
+    return groups
+
+
+def open_text(
+    text: str,
+    *,
+    data_key_for: Callable[[Metadata], DataKey],
+    require_seal: bool = False,
+    ignore_mac: bool = False,
+    keep_tokens: bool = False,
+) -> Opened:
+    """Decrypt and verify one encrypted text.
+
+    text: the whole file, line ends and byte order mark as they stand. data_key_for: gives the data key for the
+    metadata, or raises NoIdentity. require_seal: an unsealed file is an error. ignore_mac: do not check MAC and seal
+    (`verified` is then False, and residues are not trusted). keep_tokens: fill `Opened.tokens`.
+
+    Raises NotEncrypted, NoIdentity, Tampered, SyntaxRefused; none of them shows a value.
+    """
+    mark = BOM if text.startswith(BOM) else ""
+    body = text.removeprefix(BOM)
+    tree = block.find(body)
+    for _ in range(2):
+        if tree is None:
+            raise NotEncrypted("the file is not encrypted: it has no `sops` block")
+        metadata = Metadata.from_tree(tree)
+        opened = Opened(text, metadata, data_key_for(metadata))
+        try:
+            plaintext = _Reading(body, opened, tree, require_seal, ignore_mac, keep_tokens).run()
+        except _OtherBlock:
+            tree = block.search(body)  # what looked like the block was part of something else
+            continue
+        opened.plaintext = mark + plaintext
+        return opened
+    raise Tampered("the metadata blocks of this file differ")
+
+
+class _OtherBlock(Exception):
+    """The block that was found quickly is not the one that the parser sees."""
+
+
+class _Reading:
+    """One pass over an encrypted text."""
+
+    __slots__ = (
+        "body",
+        "choice",
+        "data_key",
+        "ignore_mac",
+        "keep_tokens",
+        "mac",
+        "mac_only",
+        "opened",
+        "require_seal",
+        "residues",
+        "seal",
+        "stored",
+        "tree",
+    )
+
+    def __init__(
+        self, body: str, opened: Opened, tree: Any, require_seal: bool, ignore_mac: bool, keep_tokens: bool
+    ) -> None:
+        metadata = opened.metadata
+        self.body = body
+        self.opened = opened
+        self.tree = tree
+        self.ignore_mac = ignore_mac
+        self.keep_tokens = keep_tokens
+        self.data_key = opened.data_key
+        self.mac_only = metadata.mac_only_encrypted
+        self.mac = Mac(self.mac_only)
+        self.choice = Choice(Selector(*metadata.selector), yaml.scan(body) if "comment" in metadata.selector[0] else ())
+        self.seal: Seal | None = None
+        self.stored: dict[bytes, str] = {}
+        self.residues: Residues | None = None
+        extension = metadata.extension
+        if extension is None:
+            if require_seal:
+                raise Tampered(
+                    "the file carries no seal, and one is required here",
+                    hint="it was last written by sops, or its seal was removed; compare it with git history, "
+                    "then seal it with `ksecrets encrypt -i`",
+                )
+            return
+        kid = opened.data_key.kid
+        if extension.kid != kid:
+            raise Tampered("the data key is not the one that the file was sealed with (kid differs)")
+        if ignore_mac:
+            return
+        self.seal = Seal(opened.data_key)
+        self.seal.header(header_fields(metadata, kid))
+        self.seal.recipients(reader_groups(metadata))
+        if extension.residues:
+            self.residues = Residues(opened.data_key)
+            self.stored = _by_iv(extension.residues)
+
+    def run(self) -> str:
+        """The plaintext, after MAC and seal have been found good."""
+        body = self.body
+        pieces: list[str] = []
+        position = 0
+        blocks = 0
+        reparse = False
+        walk = Walk(yaml.scan(body), self.choice, self.mac, self.seal, mac_only_chosen=self.mac_only)
+        for node in walk.values():
+            kind = node.kind
+            if kind == SCALAR:
+                source = self.scalar(node)
+                if source is not None:
+                    start = node.start
+                    if self.seal is None and node.frame.is_list and source.startswith("#"):
+                        start, source = _list_comment(body, node, source)
+                    elif "\n" in source or "\r" in source:
+                        reparse = reparse or self.seal is None or node.style not in (LITERAL, FOLDED)
+                    pieces.append(body[position:start])
+                    pieces.append(source)
+                    position = node.end
+            elif kind == COMMENT:
+                content = self.comment(node)
+                if content is not None:
+                    pieces.append(body[position : node.start])
+                    pieces.append(content)
+                    position = node.end
+            elif kind == BLOCK:
+                blocks += 1
+                if node.value != self.tree:
+                    if blocks == 1:
+                        raise _OtherBlock
+                    raise Tampered("two metadata blocks that differ", line=node.line)
+                if self.seal is not None and blocks > 1:
+                    raise Tampered("a second metadata block in a sealed file", line=node.line)
+                start, end = block.cut(body, node, walk.own_document)
+                pieces.append(body[position:start])
+                position = end
+        if blocks == 0:
+            raise _OtherBlock
+        pieces.append(body[position:])
+        if self.stored:
+            raise Tampered("a residue in the metadata belongs to no token")
+        self.verify()
+        plaintext = "".join(pieces)
+        if reparse:
+            _check_parses(plaintext)
+        return plaintext
+
+    def scalar(self, node: Node) -> str | None:
+        """The source to put in the place of a token, or None for a scalar that stays as it is."""
+        value = node.value
+        plain = node.style == PLAIN
+        chosen = value != "" and self.choice.of(node)
+        if not chosen or not value.startswith("ENC["):
+            kind, content = resolve(value, plain=plain, tag=node.tag) if plain or node.tag else ("str", value.encode())
+            if chosen and kind != "null":
+                raise _tampered("a plaintext value where the file's selector wants a token", node)
+            if content is not None and not node.frame.in_key:
+                if chosen or not self.mac_only:
+                    self.mac.add(content)
+            if node.anchor is not None:
+                self.mac.remember(node.anchor, content or b"")
+            if self.seal is not None:
+                self.seal.readable(key_of(node), node.key_form, node.tag, plain, value)
+            return None
+        try:
+            sealed, iv, kind = tokens.read(value)
+        except ValueError as error:
+            raise _tampered(f"not a token that ksecrets or sops writes: {error}", node) from None
+        aad = node.aad()
+        content = self.data_key.decrypt(sealed, iv, aad.encode())
+        if content is None:
+            raise _tampered("the token does not belong here or was changed", node)
+        if kind == "comment" and self.seal is None and node.frame.is_list:
+            return "#" + _text(content, node)
+        self.mac.add(content)
+        if node.anchor is not None:
+            self.mac.remember(node.anchor, content)
+        self.opened.values += 1
+        if self.keep_tokens:
+            self.opened.tokens.setdefault((aad, kind, content), []).append((value, iv))
+        if self.seal is None:
+            return restored(node, kind, content)
+        source = None
+        if self.stored:
+            source = self.residue(node, iv, kind)
+        self.seal.encrypted(key_of(node), node.key_form, node.tag, plain, kind, content, source)
+        if source is None:
+            source = predicted(node.style, kind, content, *layout(self.body, node))
+            if source is None:
+                raise _tampered("the value is no text", node)
+        return source
+
+    def residue(self, node: Node, iv: bytes, kind: str) -> str | None:
+        stored = self.stored.pop(iv[:12], None)
+        if stored is None:
+            return None
+        assert self.residues is not None
+        source = self.residues.read(iv, kind, stored)
+        if source is None:
+            raise _tampered("the residue does not belong to its token or was changed", node)
+        return source
+
+    def comment(self, node: Node) -> str | None:
+        """The text of an encrypted comment, or None for one that stays as it is."""
+        value = node.value
+        if not value.startswith("ENC["):
+            return None
+        content = None
+        try:
+            sealed, iv, kind = tokens.read(value.rstrip(" \t") if self.seal is None else value)
+        except ValueError:
+            kind = ""
+        if kind == "comment":
+            for aad in _places(node):
+                content = self.data_key.decrypt(sealed, iv, aad.encode())
+                if content is not None:
+                    break
+        if content is None:
+            if self.seal is not None:
+                raise _tampered("an encrypted comment does not belong here or was changed", node)
+            self.opened.notes.append(f"line {node.line}: a comment looks encrypted and is not; it stays as it is")
+            return None
+        if self.keep_tokens:
+            self.opened.tokens.setdefault((node.aad(), kind, content), []).append((value, iv))
+        return _text(content, node)
+
+    def verify(self) -> None:
+        """Compare MAC and seal with what was read."""
+        metadata = self.opened.metadata
+        if self.ignore_mac:
+            self.opened.verified = False
+            return
+        if not metadata.mac:
+            raise Tampered(
+                "the file has no MAC: a merge was not finished, or it was removed",
+                hint="if git merged this file without the key, finish with `ksecrets resolve`",
+            )
+        try:
+            sealed, iv, _ = tokens.read(metadata.mac)
+        except ValueError as error:
+            raise Tampered(f"the MAC is {error}") from None
+        expected = self.data_key.decrypt(sealed, iv, metadata.lastmodified.encode())
+        seal = self.seal
+        if expected is None:
+            raise Tampered("the MAC cannot be decrypted: it, `lastmodified` or the data key was changed")
+        if not compare_digest(expected, self.mac.hexdigest().encode()):
+            raise Tampered(
+                "the MAC does not hold: a value was changed, added, moved or removed without the key",
+                hint="compare the file with its last good version: `git log -p` shows it",
+            )
+        if seal is None:
+            return
+        if not compare_digest(iv, seal.digest()):
+            raise Tampered(
+                "the seal does not hold: keys, structure, types, readers or metadata were changed without the key",
+                hint="compare the file with its last good version in git; "
+                "if the change is right, make it there and encrypt again",
+            )
+        self.opened.sealed = True
+
+
+def _by_iv(residues: dict[str, str]) -> dict[bytes, str]:
+    """Residues by the first 12 bytes of their token's IV."""
+    found: dict[bytes, str] = {}
+    for name, stored in residues.items():
+        try:
+            iv = a2b_base64(name.replace("-", "+").replace("_", "/"))
+        except (Error, ValueError):
+            iv = b""
+        if len(iv) != 12 or name_of(iv) != name:
+            raise Tampered("a residue in the metadata has a name that is none")
+        found[iv] = stored
+    return found
+
+
+def _places(comment: Node) -> Iterator[str]:
+    """The associated data under which a comment may have been encrypted: its own place first.
+
+    sops gives a comment the path of the collection that go-yaml attached it to, which is not always the one that it
+    stands in; all collections around it are tried.
+    """
+    yield comment.aad()
+    frame = comment.frame.parent
+    while frame is not None:
+        yield frame.aad or ":"
+        frame = frame.parent
+
+
+def _list_comment(body: str, node: Node, comment: str) -> tuple[int, str]:
+    """sops writes an encrypted comment in a list as an item: give the place of its dash, and the comment.
+
+    Where it is the only item, an empty list is left below it, so that the value stays a list.
+    """
+    start = node.start
+    while start > 0 and body[start - 1] != "-":
+        start -= 1
+    start = max(start - 1, 0)
+    return start, comment
+
+
+def _check_parses(plaintext: str) -> None:
+    try:
+        for _ in yaml.scan(plaintext):
+            pass
+    except SyntaxRefused as error:
+        raise Tampered(
+            "a value does not fit the layout that it stands in: the file was reformatted", line=error.line
+        ) from None
+
+
+def _text(content: bytes, node: Node) -> str:
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError:
+        raise _tampered("the comment is no text", node) from None
+
+
+def _tampered(message: str, node: Node) -> Tampered:
+    return Tampered(message, line=node.line, path=format_path(node.path()))
+
+
+__all__ = ["BOM", "FORMAT", "SINGLE", "Opened", "header_fields", "open_text", "read_metadata", "reader_groups"]

@@ -1,0 +1,272 @@
+"""A plaintext, encrypted and sealed: the way through the pipe, verified before anybody sees the result."""
+
+from __future__ import annotations
+
+from ksecrets.envelope.emit import flow, metadata_lines
+from ksecrets.errors import AlreadyEncrypted, SyntaxRefused
+from ksecrets.files.choice import Choice
+from ksecrets.files.open import BOM, header_fields, open_text, reader_groups
+from ksecrets.files.walk import Walk, key_of
+from ksecrets.rules.selector import Selector
+from ksecrets.text import block, yaml
+from ksecrets.text.carrier import carried, predicted
+from ksecrets.text.comments import CommentChoice
+from ksecrets.text.node import BLOCK, COMMENT, DOCUMENT_END, END, MAP, PLAIN, SCALAR, Node
+from ksecrets.text.path import format as format_path
+from ksecrets.text.resolve import resolve, sops_refuses
+from ksecrets.values import token as tokens
+from ksecrets.values.cipher import TAG_LENGTH, SyntheticIVs
+from ksecrets.values.mac import Mac
+from ksecrets.values.residue import Residues, name_of
+from ksecrets.values.seal import Seal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ksecrets.envelope.metadata import Metadata
+    from ksecrets.values.cipher import DataKey
+
+    Tokens = Mapping[tuple[str, str, bytes], list[tuple[str, bytes]]]
+
+
+class Sealed:
+    """An encrypted text and what can be said of it.
+
+    text: the whole file. values: number of tokens, comments not counted. kept: how many of the tokens are old ones.
+    sops_refuses: why sops will not read the file, one line each; empty for the ordinary file.
+    """
+
+    __slots__ = ("body", "kept", "sops_refuses", "text", "values")
+
+    def __init__(self) -> None:
+        self.text = ""
+        self.body = ""
+        self.values = 0
+        self.kept = 0
+        self.sops_refuses: list[str] = []
+
+
+def seal_text(
+    plaintext: str, *, data_key: DataKey, metadata: Metadata, comments: str = "auto", old_tokens: Tokens | None = None
+) -> Sealed:
+    """Encrypt and seal one plaintext.
+
+    plaintext: the whole file, line ends and byte order mark as they stand. metadata: what is to stand in the block:
+    readers, selector, `lastmodified`, and an extension with kid, environment and path; its MAC and residues are
+    filled in here. comments: ``auto``, ``keep`` or ``encrypt``. old_tokens: `Opened.tokens` of the version before,
+    under the same data key: where a value is still there, its token stays.
+
+    Guarantees: the result has been opened again by `files.open` and gave back the plaintext, byte for byte.
+    Raises AlreadyEncrypted, and SyntaxRefused for what docs/file-format.md lists.
+    """
+    mark = BOM if plaintext.startswith(BOM) else ""
+    sealed = _Writing(plaintext.removeprefix(BOM), data_key, metadata, comments, old_tokens or {}).run()
+    sealed.text = mark + sealed.text
+    opened = open_text(sealed.text, data_key_for=lambda _: data_key, require_seal=True)
+    if opened.plaintext != plaintext:
+        raise SyntaxRefused(
+            "this layout cannot be kept to the byte, so nothing was encrypted",
+            line=_first_difference(opened.plaintext, plaintext),
+            hint="write this value on one line, or in quotes",
+        )
+    return sealed
+
+
+class _Writing:
+    """One pass over a plaintext."""
+
+    __slots__ = (
+        "aliased",
+        "body",
+        "choice",
+        "comment_choice",
+        "data_key",
+        "ivs",
+        "mac",
+        "mac_only",
+        "metadata",
+        "old_tokens",
+        "residues",
+        "result",
+        "seal",
+        "stored",
+    )
+
+    def __init__(self, body: str, data_key: DataKey, metadata: Metadata, comments: str, old_tokens: Tokens) -> None:
+        self.body = body
+        self.data_key = data_key
+        self.metadata = metadata
+        self.mac_only = metadata.mac_only_encrypted
+        self.mac = Mac(self.mac_only)
+        self.seal = Seal(data_key)
+        self.seal.header(header_fields(metadata, data_key.kid))
+        self.seal.recipients(reader_groups(metadata))
+        self.choice = Choice(Selector(*metadata.selector), yaml.scan(body) if "comment" in metadata.selector[0] else ())
+        self.comment_choice = CommentChoice(comments)
+        self.old_tokens = {triple: list(found) for triple, found in old_tokens.items()}
+        self.ivs = SyntheticIVs(data_key)
+        self.residues: Residues | None = None
+        self.stored: dict[str, str] = {}
+        self.result = Sealed()
+        self.aliased = False
+
+    def run(self) -> Sealed:
+        """Encrypt; the result is not verified yet."""
+        body = self.body
+        pieces: list[str] = []
+        position = 0
+        place: int | None = None  # index into `pieces` where the block goes
+        in_flow = False
+        brace = 0
+        comment_spans: list[tuple[int, int]] = []
+        column = 0
+        behind = ""
+        walk = Walk(yaml.scan(body), self.choice, self.mac, self.seal, mac_only_chosen=self.mac_only)
+        for node in walk.values():
+            kind = node.kind
+            if kind == SCALAR:
+                source = self.scalar(node)
+                if source is not None:
+                    pieces.append(body[position : node.start])
+                    pieces.append(source)
+                    position = node.end
+            elif kind == COMMENT:
+                comment_spans.append((node.start, node.end))
+                if self.choice.of(node) and self.comment_choice.encrypts(node):
+                    pieces.append(body[position : node.start])
+                    pieces.append(self.token(node, "comment", node.value.encode())[0])
+                    position = node.end
+            elif kind == BLOCK:
+                raise AlreadyEncrypted(
+                    "the file is encrypted already, or has a key `sops` of its own (reserved for the metadata block)",
+                    line=node.line,
+                )
+            elif walk.document == 0 and place is None:
+                root = walk.root
+                if kind == END:
+                    if root is not None and node.frame is root.frame and root.kind == MAP and root.frame.flow:
+                        in_flow = True
+                        brace = node.start
+                        pieces.append(body[position : node.start])
+                        place = len(pieces)
+                        position = node.start
+                elif kind == DOCUMENT_END and (root is None or root.kind == MAP):
+                    column = root.frame.column if root is not None else 0
+                    end = node.start - len(block.last_break(body, node.start))
+                    pieces.append(body[position:end])
+                    behind = "x" if node.start > 0 else ""
+                    place = len(pieces)
+                    position = end
+        own_document = place is None and walk.document >= 0
+        if place is None:
+            end = len(body) - len(block.last_break(body, len(body)))
+            pieces.append(body[position:end])
+            behind = "x" if body else ""
+            place = len(pieces)
+            position = end
+        if own_document:
+            self.result.sops_refuses.append("the first document is no mapping")
+        if walk.shared and self.result.values:
+            self.result.sops_refuses.extend(self.alias_reasons())
+        self.result.body = "".join(pieces) + body[position:]
+        tree = self.block_tree()
+        if in_flow:
+            insertion = block.in_braces('"sops": ' + flow(tree), body, brace, comment_spans)
+        else:
+            newline = block.newline_of(body)
+            lines = metadata_lines(tree)
+            insertion = (
+                block.in_document(lines, newline) if own_document else block.in_mapping(lines, column, newline, behind)
+            )
+        pieces.insert(place, insertion)
+        pieces.append(body[position:])
+        self.result.text = "".join(pieces)
+        return self.result
+
+    def scalar(self, node: Node) -> str | None:
+        """The carrier with the token for a chosen value, None for one that stays readable."""
+        value = node.value
+        plain = node.style == PLAIN
+        tag = node.tag
+        in_key = node.frame.in_key
+        kind, content = resolve(value, plain=plain, tag=tag) if plain or tag is not None else ("str", value.encode())
+        chosen = value != "" and content is not None and self.choice.of(node)
+        if node.anchor is not None:
+            self.mac.remember(node.anchor, content or b"")
+        if not chosen:
+            if value.startswith(tokens.PREFIX) and tokens.is_token(value):
+                raise _refused("a readable value that is a token: it could not be told from an encrypted one", node)
+            if content is not None and not in_key and not self.mac_only:
+                self.mac.add(content)
+            self.seal.readable(key_of(node), node.key_form, tag, plain, value)
+            return None
+        assert content is not None
+        if not content:
+            # sops leaves what is empty to it as it is: `!!binary ""` is the one case besides "".
+            self.seal.readable(key_of(node), node.key_form, tag, plain, value)
+            return None
+        if tokens.is_token(value):
+            raise _refused(
+                "a value that is a token already, in a file without metadata",
+                node,
+                hint="restore the whole file from git; a token alone cannot be decrypted",
+            )
+        self.mac.add(content)
+        token, iv = self.token(node, kind, content)
+        carrier, style, indent, newline = carried(self.body, node, token)
+        source = self.body[node.start : node.end]
+        residue = None
+        if predicted(style, kind, content, indent, newline) != source:
+            residue = source
+            if self.residues is None:
+                self.residues = Residues(self.data_key)
+            self.stored[name_of(iv)] = self.residues.write(iv, kind, source)
+        self.seal.encrypted(key_of(node), node.key_form, tag, style == PLAIN, kind, content, residue)
+        self.result.values += 1
+        if tag is not None or plain:
+            reason = sops_refuses(value, plain=plain, tag=tag)
+            if reason is not None:
+                self.result.sops_refuses.append(f"line {node.line}: {reason}")
+        return carrier
+
+    def token(self, node: Node, kind: str, content: bytes) -> tuple[str, bytes]:
+        """The old token of this value where there is one, else a new one; with its IV."""
+        aad = node.aad()
+        old = self.old_tokens.get((aad, kind, content))
+        if old:
+            text, iv = old.pop(0)
+            self.ivs.keep(iv)
+            self.result.kept += 1
+            return text, iv
+        associated = aad.encode()
+        iv = self.ivs.new(associated, kind, content)
+        sealed = self.data_key.encrypt(content, iv, associated)
+        return tokens.write(sealed[:-TAG_LENGTH], iv, sealed[-TAG_LENGTH:], kind), iv
+
+    def alias_reasons(self) -> list[str]:
+        return ["an alias stands for an encrypted value"]
+
+    def block_tree(self) -> Mapping[str, object]:
+        """The metadata with residues, MAC and seal in it."""
+        metadata = self.metadata
+        extension = metadata.extension
+        assert extension is not None
+        sealed_extension = type(extension)(
+            kid=self.data_key.kid, environment=extension.environment, path=extension.path, residues=self.stored
+        )
+        digest = self.seal.digest()
+        lastmodified = metadata.lastmodified.encode()
+        mac = self.data_key.encrypt(self.mac.hexdigest().encode(), digest, lastmodified)
+        token = tokens.write(mac[:-TAG_LENGTH], digest, mac[-TAG_LENGTH:], "str")
+        return metadata.replace(mac=token, extension=sealed_extension).to_tree()
+
+
+def _first_difference(left: str, right: str) -> int:
+    """The line, counted from 1, on which two texts first differ."""
+    position = next((i for i, (a, b) in enumerate(zip(left, right, strict=False)) if a != b), min(len(left), len(right)))
+    return right.count("\n", 0, position) + 1
+
+
+def _refused(message: str, node: Node, hint: str | None = None) -> SyntaxRefused:
+    return SyntaxRefused(message, line=node.line, path=format_path(node.path()), hint=hint)

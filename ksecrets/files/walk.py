@@ -1,0 +1,145 @@
+"""The walk that encrypting and decrypting share: nodes in, structure into MAC and seal, values out to the caller.
+
+Both directions of the pipe see the same documents, once with values and once with tokens. What is the same on both
+sides is done here once, so that the two cannot differ: the structure that the seal covers, the aliases that the MAC
+counts, and the metadata block, which is part of neither.
+"""
+
+from __future__ import annotations
+
+from ksecrets.text.node import ALIAS, BLOCK, COMMENT, DOCUMENT, DOCUMENT_END, END, KEY, LIST, MAP, SCALAR
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ksecrets.files.choice import Choice
+    from ksecrets.text.node import Node
+    from ksecrets.values.mac import Mac
+    from ksecrets.values.seal import Seal
+
+
+class Walk:
+    """One pass over one file.
+
+    Attributes for the caller, valid while the nodes come:
+    document: number of the document at hand, from 0. root: what the first document is: a node of kind MAP, LIST,
+    SCALAR or ALIAS, or None while it is empty. own_document: the block at hand stands in a document of its own.
+    """
+
+    __slots__ = ("_choice", "_mac", "_mac_only_chosen", "_nodes", "_seal", "document", "own_document", "root", "shared")
+
+    def __init__(
+        self, nodes: Iterator[Node], choice: Choice, mac: Mac, seal: Seal | None, *, mac_only_chosen: bool
+    ) -> None:
+        self._nodes = nodes
+        self._choice = choice
+        self._mac = mac
+        self._seal = seal
+        self._mac_only_chosen = mac_only_chosen
+        self.document = -1
+        self.root: Node | None = None
+        self.own_document = False
+        self.shared = False  # an alias stands somewhere
+
+    def values(self) -> Iterator[Node]:
+        """SCALAR, COMMENT and BLOCK nodes, and the END and DOCUMENT_END nodes that may end the first document.
+
+        An empty first document, one without a root, and one whose mapping holds nothing but the block are the same to
+        the seal: the block makes a mapping of them.
+        """
+        seal = self._seal
+        mac = self._mac
+        choice = self._choice
+        held: list[tuple[Node, str]] = []  # opening events that may turn out to be there for the block only
+        blocks = 0
+        for node in self._nodes:
+            kind = node.kind
+            if kind == SCALAR:
+                if self.document == 0 and node.frame.parent is None:
+                    if node.start == node.end and node.tag is None and node.anchor is None:
+                        continue  # nothing at all
+                    self.root = node
+                if held:
+                    self._release(held)
+                yield node
+            elif kind == COMMENT:
+                yield node
+            elif kind == MAP or kind == LIST:
+                at_root = node.frame.parent is not None and node.frame.parent.parent is None
+                if at_root and self.document == 0:
+                    self.root = node
+                if node.anchor is not None:
+                    mac.begin(node.anchor, node.frame)
+                code = "{" if kind == MAP else "["
+                if at_root and kind == MAP and (self.document == 0 or held):
+                    held.append((node, code))
+                    continue
+                if held:
+                    self._release(held)
+                if seal is not None:
+                    seal.event(code, _key(node), node.key_form, node.tag)
+            elif kind == END:
+                mac.end(node.frame)
+                if held and held[-1][0].frame is node.frame:
+                    # Nothing but the block was in it.
+                    held.pop()
+                    if held and not self.own_document:
+                        self._release(held)
+                    yield node
+                    continue
+                if seal is not None:
+                    seal.event("}")
+                yield node
+            elif kind == ALIAS:
+                self.shared = True
+                if held:
+                    self._release(held)
+                if self.document == 0 and node.frame.parent is None:
+                    self.root = node
+                if not node.frame.in_key and (not self._mac_only_chosen or choice.of(node)):
+                    mac.alias(node.anchor or "", node.line)
+                if seal is not None:
+                    seal.alias(_key(node), node.key_form, node.value)
+            elif kind == KEY:
+                if held:
+                    self._release(held)
+                if seal is not None:
+                    seal.event("?")
+            elif kind == BLOCK:
+                blocks += 1
+                self.own_document = self.document > 0 and blocks == 1
+                yield node
+            elif kind == DOCUMENT:
+                self.document += 1
+                if self.document > 0 and blocks == 0:
+                    held.append((node, "D"))
+                elif seal is not None:
+                    seal.event("D")
+            elif kind == DOCUMENT_END:
+                if held and not self.own_document:
+                    self._release(held)
+                own = bool(held) and self.own_document
+                held.clear()
+                if seal is not None and not own:
+                    seal.event("d")
+                yield node
+        if self.document < 0 and seal is not None:  # a file without any document is one empty document
+            seal.event("D")
+            seal.event("d")
+
+    def _release(self, held: list[tuple[Node, str]]) -> None:
+        if self._seal is not None:
+            for node, code in held:
+                self._seal.event(code, _key(node), node.key_form, node.tag)
+        held.clear()
+
+
+def _key(node: Node) -> str | None:
+    return node.key if isinstance(node.key, str) and node.key_form is not None else None
+
+
+key_of = _key
+"""The key of an entry as the seal counts it: None in lists and at the root of a document."""
+
+__all__ = ["Walk", "key_of"]

@@ -1,0 +1,125 @@
+"""In which style a token stands, and the source that a carrier and a value predict.
+
+The carrier keeps the style of the original: quotes stay quotes, a block stays a block (with ``-`` chomping, so that no
+reader sees a line break behind the token), plain text in a flow collection gets quotes, since ``[`` and ``,`` would
+end it. So in most cases the carrier and the value alone give the source back to the byte; only where they do not is a
+residue stored (docs/file-format.md).
+"""
+
+from __future__ import annotations
+
+from ksecrets.text.dialect import quote, render, render_quoted
+from ksecrets.text.node import DOUBLE, FOLDED, LITERAL, PLAIN, SINGLE
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ksecrets.text.node import Node
+
+_BREAKS = ("\r\n", "\n", "\r", "\x85", "\u2028", "\u2029")
+
+
+def carried(text: str, node: Node, token: str) -> tuple[str, str, str, str]:
+    """How a token stands in the place of a scalar.
+
+    text: the file in plaintext; node: a scalar of it.
+    Returns the new source, its style, and for blocks the indentation and line break that it was given ("" otherwise).
+    """
+    style = node.style
+    if style == PLAIN:
+        return (f'"{token}"', DOUBLE, "", "") if node.frame.flow else (token, PLAIN, "", "")
+    if style in (LITERAL, FOLDED):
+        source = text[node.start : node.end]
+        indent, newline = _layout(source)
+        newline = newline or "\n"
+        indent = indent or " " * (max(node.frame.column, 0) + 2)
+        return f"{style}-{newline}{indent}{token}", style, indent, newline
+    return f"{style}{token}{style}", style, "", ""
+
+
+def layout(text: str, node: Node) -> tuple[str, str]:
+    """Indentation and line break of a token in a block; two empty strings for any other carrier."""
+    if node.style in (LITERAL, FOLDED):
+        return _layout(text[node.start : node.end])
+    return "", ""
+
+
+def predicted(style: str, kind: str, content: bytes, indent: str, newline: str) -> str | None:
+    """The source that a carrier of this style predicts for a value; None where it cannot be UTF-8 text.
+
+    Written for typical sources, not for all: whether it is right is known when the file is encrypted, and where it is
+    not, there is a residue. It must not change: files that exist depend on it.
+    """
+    try:
+        value = content.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+    if kind == "bool":
+        value = value.lower()
+    if style == PLAIN:
+        return value
+    if style == SINGLE:
+        return "'" + value.replace("'", "''") + "'"
+    if style == DOUBLE:
+        if "\\" in value or '"' in value or "\n" in value or "\t" in value:
+            value = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\t", "\\t")
+        return f'"{value}"'
+    return _block(style, value, indent, newline)
+
+
+def restored(carrier: Node, kind: str, content: bytes) -> str:
+    """A source for a value of which no original is known (a file without a seal).
+
+    Read alike by Helm and by sops; the style of the carrier where it fits, and text of several lines as a literal
+    block, as sops writes it. Text that is not UTF-8 cannot come from a YAML scalar: `!!binary` is its only source.
+    """
+    try:
+        value = content.decode("utf-8")
+    except UnicodeDecodeError:
+        from binascii import b2a_base64
+
+        return "!!binary " + b2a_base64(content, newline=False).decode("ascii")
+    if kind == "str":
+        if carrier.style == SINGLE and value.isprintable() and value.isascii():
+            return "'" + value.replace("'", "''") + "'"
+        if carrier.style in (SINGLE, DOUBLE):
+            return quote(value)
+        if not carrier.frame.flow and _reads_well_as_block(value):
+            indent = " " * (max(carrier.frame.column, 0) + 2)
+            return _block(LITERAL, value, indent, "\n")
+    elif carrier.style in (SINGLE, DOUBLE) and carrier.tag is not None:
+        return quote(value)
+    return render_quoted(kind, content) if carrier.frame.flow else render(kind, content)
+
+
+def _layout(source: str) -> tuple[str, str]:
+    """Indentation of the first line that has content, and the first line break, of a block scalar's source."""
+    newline = ""
+    for position, character in enumerate(source):
+        if character in "\r\n\x85\u2028\u2029":
+            newline = "\r\n" if source.startswith("\r\n", position) else character
+            for line in source[position + len(newline) :].splitlines():
+                stripped = line.lstrip(" ")
+                if stripped:
+                    return line[: len(line) - len(stripped)], newline
+            break
+    return "", newline
+
+
+def _block(style: str, value: str, indent: str, newline: str) -> str:
+    """A block scalar as one writes it by hand; its last line break is left to the text behind it."""
+    body = value
+    chomping = "-"
+    if value.endswith("\n"):
+        body = value[:-1]
+        chomping = "+" if body.endswith("\n") or not body else ""
+    between = newline + newline if style == FOLDED else newline
+    lines = body.split("\n") if style == LITERAL else body.rstrip("\n").split("\n")
+    text = between.join([indent + line if line else "" for line in lines])
+    return f"{style}{chomping}{newline}{text}"
+
+
+def _reads_well_as_block(value: str) -> bool:
+    """Whether text of several lines can stand in a literal block without an indentation indicator."""
+    if "\n" not in value.rstrip("\n") or value[0] in " \n\t#" or value.startswith("ENC["):
+        return False
+    return all(line.isprintable() and "\ufeff" not in line for line in value.split("\n"))

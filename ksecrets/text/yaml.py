@@ -1,0 +1,412 @@
+"""YAML text -> nodes, from the events of libyaml, with the exact span of every scalar.
+
+libyaml is the parser that go-yaml (sops, Helm, Kubernetes) was ported from, so the structure seen here is
+the one that they see. Its marks are exact for plain and quoted scalars; three things are mended here: the
+start of an event includes anchor and tag, the end of a block scalar includes the line breaks behind it, and
+comments are no events at all (they are looked for in the gaps between the events).
+"""
+
+from __future__ import annotations
+
+from ksecrets.errors import SyntaxRefused
+from ksecrets.text import libyaml
+from ksecrets.text.comments import comments_between
+from ksecrets.text.node import (
+    ALIAS,
+    BLOCK,
+    COMMENT,
+    DOCUMENT,
+    DOCUMENT_END,
+    END,
+    FOLDED,
+    KEY,
+    LIST,
+    LITERAL,
+    MAP,
+    PLAIN,
+    SCALAR,
+    Frame,
+    Node,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+BLOCK_KEY = "sops"
+BREAKS = "\r\n\x85\u2028\u2029"
+_BLANKS = " \t" + BREAKS
+
+# What the loop below does with an event, by the name of its class (whose identity depends on how yaml was imported).
+_KIND_OF_EVENT = {
+    "ScalarEvent": SCALAR,
+    "AliasEvent": ALIAS,
+    "MappingStartEvent": MAP,
+    "SequenceStartEvent": LIST,
+    "MappingEndEvent": END,
+    "SequenceEndEvent": END,
+    "DocumentStartEvent": DOCUMENT,
+    "DocumentEndEvent": DOCUMENT_END,
+    "StreamStartEvent": -1,
+    "StreamEndEvent": -1,
+}
+
+
+def scan(text: str, first_line: int = 1) -> Iterator[Node]:
+    """The nodes of a YAML stream, all its documents, in the order of the text.
+
+    text: without byte order mark. first_line: number of its first line, for messages.
+    Yields for every document DOCUMENT, its nodes and comments, DOCUMENT_END. A top-level mapping entry ``sops``
+    becomes one BLOCK whose `value` is its tree (nested dict, list and str; see `_tree`), spanning from its key to
+    the end of its last scalar.
+    Raises SyntaxRefused where libyaml stops, and for the refusals 1 and 2 of docs/file-format.md.
+    """
+    inner_mark = text.find("\ufeff")
+    if inner_mark >= 0:
+        raise SyntaxRefused(
+            "a byte order mark inside the text: Helm and sops read it differently",
+            line=text.count("\n", 0, inner_mark) + first_line,
+            hint="remove the U+FEFF character on that line",
+        )
+    kinds: dict[type, int] = {}
+    find = text.find
+    root = frame = Frame(None, None, "", False, False, -1, False)
+    previous = 0  # end of the text that is accounted for
+    key: str | int | None = None
+    form: str | None = None
+    expect_key = False  # of the mapping at hand
+    ordinals: dict[str, int] = {}
+    anchors = 0
+    key_parts: list[Node] = []  # of the key that is no scalar, while one is open
+    at_root_map = False
+    stream = libyaml.events(text)
+    for event in stream:
+        cls = event.__class__
+        kind = kinds.get(cls)
+        if kind is None:
+            kind = kinds[cls] = _KIND_OF_EVENT[cls.__name__]
+
+        if kind == SCALAR:
+            mark = event.start_mark
+            start = mark.index
+            line = mark.line + first_line
+            if find("#", previous, start) >= 0:
+                yield from _comments(text, previous, start, line, frame)
+            value = event.value
+            tag = event.tag
+            anchor = event.anchor
+            style = event.style or PLAIN
+            previous = event.end_mark.index
+            if expect_key:
+                if frame.column < 0:
+                    frame.column = mark.column
+                if at_root_map and value == BLOCK_KEY and tag is None:
+                    tree, end, previous = _tree(stream, text, first_line)
+                    yield Node(BLOCK, start, end, line, frame, BLOCK_KEY, "", tree)
+                    continue
+                if anchor is None:
+                    key = value
+                    form = tag or (style and '"')
+                    expect_key = False
+                    continue
+                # An anchored key can be an alias's target: give it a node of its own.
+                anchors += 1
+                ordinals[anchor] = anchors
+                inner = Frame(frame, None, frame.aad, False, frame.flow, frame.column, True)
+                yield Node(KEY, start, start, line, inner)
+                yield Node(SCALAR, start, previous, line, inner, None, None, value, style, tag, anchor)
+                yield Node(END, previous, previous, line, inner)
+                key = value
+                form = tag or (style and '"')
+                expect_key = False
+                continue
+            end = previous
+            if tag is not None or anchor is not None:
+                if anchor is not None:
+                    anchors += 1
+                    ordinals[anchor] = anchors
+                start, comments = _past_properties(text, start, end, anchor, tag, line)
+                if comments:
+                    yield from _comments(text, mark.index, start, line, frame)
+            if style == LITERAL or style == FOLDED:
+                end = previous = _end_of_block_scalar(text, start, end)
+            if frame.is_list:
+                key = frame.next_index
+                frame.next_index = key + 1
+                form = None
+            node = Node(SCALAR, start, end, line, frame, key, form, value, style, tag, anchor)
+            if key_parts:
+                key_parts.append(node)
+            yield node
+            expect_key = not frame.is_list and frame is not root
+
+        elif kind == MAP or kind == LIST:
+            mark = event.start_mark
+            start = mark.index
+            line = mark.line + first_line
+            flow = bool(event.flow_style)
+            end = event.end_mark.index
+            gap_start = previous
+            has_comments = find("#", gap_start, start) >= 0
+            if has_comments and flow:
+                yield from _comments(text, gap_start, start, line, frame)
+            if expect_key:
+                # A collection as a key: its nodes stand in a frame of their own until its END.
+                if frame.column < 0:
+                    frame.column = mark.column
+                frame = Frame(frame, None, frame.aad, False, frame.flow, frame.column, True)
+                opening = Node(KEY, start, start, line, frame)
+                key_parts.append(opening)
+                yield opening
+                key = form = None
+            if frame.is_list:
+                key = frame.next_index
+                frame.next_index = key + 1
+                form = None
+                aad = frame.aad
+            elif key is None:
+                aad = frame.aad
+            else:
+                aad = f"{frame.aad}{key}:"
+            column = (
+                -1 if kind == MAP else (mark if event.tag is None and event.anchor is None else event.end_mark).column
+            )
+            at_root_map = kind == MAP and frame is root
+            frame = Frame(frame, key, aad, kind == LIST, flow, column, frame.in_key)
+            node = Node(kind, start, end, line, frame, key, form, "", PLAIN, event.tag, event.anchor)
+            if event.anchor is not None:
+                anchors += 1
+                ordinals[event.anchor] = anchors
+                frame.anchored = True
+            elif frame.parent is not None and frame.parent.anchored:
+                frame.anchored = True
+            if key_parts:
+                key_parts.append(node)
+            yield node
+            if has_comments and not flow:
+                yield from _comments(text, gap_start, start, line, frame, opened=True)
+            if not flow and (event.tag is not None or event.anchor is not None) and find("#", start, end) >= 0:
+                inside, comments = _past_properties(text, start, end, event.anchor, event.tag, line)
+                if comments:
+                    yield from _comments(text, start, inside, line, frame)
+            previous = max(end, previous)
+            key = form = None
+            expect_key = kind == MAP
+
+        elif kind == END:
+            mark = event.start_mark
+            start = mark.index
+            line = mark.line + first_line
+            if find("#", previous, start) >= 0:
+                yield from _comments(text, previous, start, line, frame, closing=True)
+            previous = max(event.end_mark.index, previous)
+            yield Node(END, start, previous, line, frame, frame.key)
+            assert frame.parent is not None
+            frame = frame.parent
+            if frame.in_key and frame.key is None and (frame.parent is None or not frame.parent.in_key):
+                # The collection was a whole key.
+                yield Node(END, start, previous, line, frame)
+                key = _key_text(key_parts)
+                form = "?"
+                key_parts = []
+                assert frame.parent is not None
+                frame = frame.parent
+                expect_key = False
+            else:
+                key = form = None
+                expect_key = not frame.is_list and frame is not root
+            at_root_map = frame.parent is root and not frame.is_list
+
+        elif kind == ALIAS:
+            mark = event.start_mark
+            start = mark.index
+            line = mark.line + first_line
+            if find("#", previous, start) >= 0:
+                yield from _comments(text, previous, start, line, frame)
+            previous = event.end_mark.index
+            name = event.anchor
+            target = str(ordinals.get(name, 0))
+            if expect_key:
+                if frame.column < 0:
+                    frame.column = mark.column
+                inner = Frame(frame, None, frame.aad, False, frame.flow, frame.column, True)
+                yield Node(KEY, start, start, line, inner)
+                yield Node(ALIAS, start, previous, line, inner, None, None, target, PLAIN, None, name)
+                yield Node(END, previous, previous, line, inner)
+                key = f"*{name}"
+                form = "?"
+                expect_key = False
+                continue
+            if frame.is_list:
+                key = frame.next_index
+                frame.next_index = key + 1
+                form = None
+            node = Node(ALIAS, start, previous, line, frame, key, form, target, PLAIN, None, name)
+            if key_parts:
+                key_parts.append(node)
+            yield node
+            expect_key = not frame.is_list and frame is not root
+
+        elif kind == DOCUMENT:
+            mark = event.start_mark
+            start = mark.index
+            if find("#", previous, start) >= 0:
+                yield from _comments(text, previous, start, mark.line + first_line, root)
+            root = frame = Frame(None, None, "", False, False, -1, False)
+            ordinals = {}
+            anchors = 0
+            key = form = None
+            expect_key = at_root_map = False
+            previous = max(event.end_mark.index, previous)
+            yield Node(DOCUMENT, start, previous, mark.line + first_line, root)
+
+        elif kind == DOCUMENT_END:
+            mark = event.start_mark
+            start = mark.index
+            if find("#", previous, start) >= 0:
+                yield from _comments(text, previous, start, mark.line + first_line, root)
+            previous = max(event.end_mark.index, previous)
+            yield Node(DOCUMENT_END, start, previous, mark.line + first_line, root)
+
+        elif find("#", previous) >= 0 and cls.__name__ == "StreamEndEvent":
+            yield from _comments(text, previous, len(text), event.start_mark.line + first_line, root)
+
+
+def _comments(
+    text: str, start: int, end: int, end_line: int, frame: Frame, *, opened: bool = False, closing: bool = False
+) -> Iterator[Node]:
+    """The comments in a gap, each with the frame that it belongs to.
+
+    opened: `frame` was opened by the node behind the gap: comments on lines of their own belong to it, one behind
+    the key to the frame around. closing: frames end in this gap: a comment belongs to the innermost one that is not
+    indented further than the comment.
+    """
+    for comment_start, comment_end, column, own_line in comments_between(text, start, end):
+        owner = frame
+        if opened and not own_line and frame.parent is not None:
+            owner = frame.parent
+        elif closing and own_line:
+            while owner.column > column and owner.parent is not None and owner.parent.parent is not None:
+                owner = owner.parent
+        line = end_line - text.count("\n", comment_end, end)
+        yield Node(
+            COMMENT,
+            comment_start,
+            comment_end,
+            line,
+            owner,
+            None,
+            "line" if own_line else "trailing",
+            text[comment_start:comment_end],
+        )
+
+
+def _past_properties(
+    text: str, start: int, end: int, anchor: str | None, tag: str | None, line: int
+) -> tuple[int, bool]:
+    """Where the content behind an anchor and a tag starts, and whether comments stand between.
+
+    libyaml's event starts at the first of the two. Refusal 2: no white space behind one of them, where the text could
+    be read in two ways.
+    """
+    position = start
+    comments = False
+    for _ in range((anchor is not None) + (tag is not None)):
+        if text.startswith("&", position):
+            position += 1 + len(anchor or "")
+        else:
+            while position < end and text[position] not in _BLANKS and text[position] not in ",]}":
+                position += 1
+        if position < end and text[position] not in _BLANKS:
+            raise SyntaxRefused("no white space behind an anchor or a tag", line=line, hint="add a space behind it")
+        while position < end:
+            if text[position] in _BLANKS:
+                position += 1
+            elif text[position] == "#":
+                comments = True
+                while position < end and text[position] not in BREAKS:
+                    position += 1
+            else:
+                break
+    return position, comments
+
+
+def _end_of_block_scalar(text: str, start: int, end: int) -> int:
+    """The end of a block scalar's source: its last line break left out, and without keep the blank lines before it."""
+    header_end = start + 1
+    while header_end < end and text[header_end] in "+-0123456789":
+        header_end += 1
+    if "+" not in text[start:header_end]:
+        return start + len(text[start:end].rstrip(BREAKS))
+    if text.endswith("\r\n", start, end):
+        return end - 2
+    return end - 1 if text[end - 1] in BREAKS else end
+
+
+def _key_text(parts: list[Node]) -> str:
+    """A name for a key that is no scalar, made of its content; used in messages and as associated data."""
+    return "?" + ",".join(
+        part.value if part.kind == SCALAR else f"*{part.anchor}" for part in parts if part.kind in (SCALAR, ALIAS)
+    )
+
+
+def _tree(stream: Iterator[Any], text: str, first_line: int) -> tuple[Any, int, int]:
+    """Read one value off the event stream: its tree, the end of its last scalar, the end of its last event.
+
+    Every scalar is a str, every key too; anchors, aliases, tags and doubled keys have no place in a metadata block.
+    """
+    holder: list[Any] = []
+    stack: list[Any] = [holder]
+    keys: list[str | None] = [None]
+    end = 0
+    for event in stream:
+        name = event.__class__.__name__
+        line = event.start_mark.line + first_line
+        if name == "AliasEvent" or event_has_properties(event, name):
+            raise SyntaxRefused("anchor, alias or tag in the metadata block", line=line)
+        if name in ("MappingEndEvent", "SequenceEndEvent"):
+            stack.pop()
+            keys.pop()
+            # The end mark of a block collection stands at the next token, behind comments that are not its own.
+            if event.end_mark.index > event.start_mark.index:
+                end = event.end_mark.index
+        else:
+            container = stack[-1]
+            value: Any
+            if name == "ScalarEvent":
+                if isinstance(container, dict) and keys[-1] is None:
+                    keys[-1] = event.value
+                    end = event.end_mark.index
+                    continue
+                value = event.value
+                end = event.end_mark.index
+                if event.style in (LITERAL, FOLDED):
+                    end = _end_of_block_scalar(text, event.start_mark.index, end)
+            else:
+                value = {} if name == "MappingStartEvent" else []
+                if event.flow_style:
+                    end = event.end_mark.index
+            if isinstance(container, dict):
+                key = keys[-1]
+                if key is None:
+                    raise SyntaxRefused("a key that is no scalar in the metadata block", line=line)
+                if key in container:
+                    raise SyntaxRefused(f"the metadata block has {key!r} twice", line=line)
+                container[key] = value
+                keys[-1] = None
+            else:
+                container.append(value)
+            if name != "ScalarEvent":
+                stack.append(value)
+                keys.append(None)
+        if len(stack) == 1:
+            break
+    return holder[0], end, end
+
+
+def event_has_properties(event: Any, name: str) -> bool:
+    """Whether an event carries an anchor or an explicit tag."""
+    if name in ("ScalarEvent", "MappingStartEvent", "SequenceStartEvent"):
+        return event.anchor is not None or event.tag is not None
+    return False

@@ -1,0 +1,145 @@
+"""The data key, and one value in and out of AES-256-GCM.
+
+The IV of a new token is synthetic: a keyed hash of the value and its place, exactly of the size of sops's IV, so that
+an unchanged value has an unchanged token even when the old file is not at hand. What this gives away (that a value
+returned to an earlier state of the same file) is said in docs/threat-model.md.
+"""
+
+from __future__ import annotations
+
+from binascii import b2a_base64
+
+from ksecrets.values.primitives import aes_gcm, hkdf_sha256, hmac_sha256
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ksecrets.values.primitives import KeyedHash
+
+KEY_LENGTH = 32
+IV_LENGTH = 32
+TAG_LENGTH = 16
+
+
+def length_prefixed(*fields: bytes) -> bytes:
+    """LP of security.md: every field behind its length as unsigned 64-bit big-endian."""
+    return b"".join([part for field in fields for part in (len(field).to_bytes(8, "big"), field)])
+
+
+class DataKey:
+    """The 32-byte key that all values of one file are encrypted under.
+
+    Used directly in AES-256-GCM, as sops does, and through HKDF for everything that sops does not have. Shows nothing
+    of itself; comparing two of them means comparing `kid`.
+    """
+
+    __slots__ = ("_aead", "_derived", "_key", "_states")
+
+    def __init__(self, key: bytes) -> None:
+        if len(key) != KEY_LENGTH:
+            raise ValueError("a data key has 32 bytes")
+        self._key = key
+        self._aead: Any = None
+        self._derived: dict[str, bytes] = {}
+        self._states: dict[str, KeyedHash] = {}
+
+    def __repr__(self) -> str:
+        return "DataKey(...)"
+
+    def __reduce__(self) -> str:
+        raise TypeError("a data key is not to be pickled")
+
+    @classmethod
+    def new(cls) -> DataKey:
+        """A fresh random data key."""
+        import os
+
+        return cls(os.urandom(KEY_LENGTH))
+
+    def wrapped_by(self, wrap: Any) -> Any:
+        """What `wrap`, a function from the raw 32 bytes to anything, makes of the key: the only way out of here."""
+        return wrap(self._key)
+
+    def encrypt(self, plaintext: bytes, iv: bytes, associated: bytes) -> bytes:
+        """AES-256-GCM: the ciphertext with the 16-byte tag behind it."""
+        if self._aead is None:
+            self._aead = aes_gcm(self._key)
+        sealed: bytes = self._aead.encrypt(iv, plaintext, associated)
+        return sealed
+
+    def decrypt(self, sealed: bytes, iv: bytes, associated: bytes) -> bytes | None:
+        """The plaintext, or None where tag, key, IV or associated data do not fit."""
+        if self._aead is None:
+            self._aead = aes_gcm(self._key)
+        try:
+            plaintext: bytes = self._aead.decrypt(iv, sealed, associated)
+        except Exception as error:
+            from cryptography.exceptions import InvalidTag  # 13 ms, so only where it is needed
+
+            if not isinstance(error, InvalidTag):
+                raise
+            return None
+        return plaintext
+
+    def derive(self, label: str) -> bytes:
+        """K(label) of security.md: HKDF-SHA256 with salt ``ksecrets`` and info ``ksecrets/v1/`` + label."""
+        key = self._derived.get(label)
+        if key is None:
+            key = self._derived[label] = hkdf_sha256(self._key, b"ksecrets", b"ksecrets/v1/" + label.encode("ascii"))
+        return key
+
+    def keyed_hash(self, label: str) -> KeyedHash:
+        """A new HMAC-SHA256 under K(label)."""
+        state = self._states.get(label)
+        if state is None:
+            state = self._states[label] = hmac_sha256(self.derive(label))
+        return state.copy()
+
+    @property
+    def kid(self) -> str:
+        """The public name of this key: 16 bytes of K("kid"), base64url without padding."""
+        return base64url(self.derive("kid")[:16])
+
+
+def base64url(data: bytes) -> str:
+    """base64url without padding (RFC 4648, section 5)."""
+    return b2a_base64(data, newline=False).decode("ascii").rstrip("=").replace("+", "-").replace("/", "_")
+
+
+class SyntheticIVs:
+    """The IVs of the new tokens of one file.
+
+    Construction: HMAC-SHA256(K("iv"), LP("value", AAD, type, bytes, u64be(n))), with `n` the lowest number that is
+    free for that triple in this file, so that equal items of a list do not show that they are equal.
+    """
+
+    __slots__ = ("_key", "_next", "_used")
+
+    def __init__(self, key: DataKey) -> None:
+        self._key = key
+        self._used: set[bytes] = set()
+        self._next: dict[bytes, int] = {}
+
+    def keep(self, iv: bytes) -> None:
+        """Take note of the IV of an old token that stays."""
+        self._used.add(iv)
+
+    def new(self, associated: bytes, kind: str, content: bytes) -> bytes:
+        """The IV for one more value."""
+        triple = length_prefixed(b"value", associated, kind.encode("ascii"), content)
+        first = self._hash(triple, 0)
+        if first not in self._used:
+            self._used.add(first)
+            return first
+        number = self._next.get(first, 1)
+        while (iv := self._hash(triple, number)) in self._used:
+            number += 1
+        self._next[first] = number + 1
+        self._used.add(iv)
+        return iv
+
+    def _hash(self, triple: bytes, number: int) -> bytes:
+        state = self._key.keyed_hash("iv")
+        state.update(triple + length_prefixed(number.to_bytes(8, "big")))
+        return state.digest()
