@@ -225,10 +225,13 @@ def _is_text(text: str) -> bool:
     import re
 
     if first == ".":
-        return not re.fullmatch(r"\.[0-9]+([eE][-+]?[0-9]+)?", text)
+        found = re.fullmatch(r"\.[0-9]+(_[0-9]+)*([eE][-+]?[0-9]+(_[0-9]+)*)?", text)
+        return not found or float(text) == float("inf")
     if re.fullmatch(r"[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?", text):
         return False
     digits = text.replace("_", "")
+    if re.fullmatch(r"0(b[-+][01]+|o[-+][0-7]+)", digits):
+        return False
     number = re.fullmatch(r"([-+]?)(0[xX][0-9a-fA-F]+|0[bB][01]+|0[oO]?[0-7]+|0|[1-9][0-9]*)", digits)
     if number:
         sign, body = number.groups()

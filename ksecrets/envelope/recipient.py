@@ -15,7 +15,16 @@ else:
     Protocol = object
 
 DATA_KEY_LENGTH = 32
-"""Bytes in a data key (AES-256). sops makes no other, and a key of another length is never wrapped."""
+"""Bytes in a data key (AES-256); sops makes no other."""
+SHARE_LENGTH = 33
+"""Bytes in a Shamir share of a data key: what is wrapped where a file has several key groups."""
+
+
+def check_length(secret: bytes) -> bytes:
+    """The secret itself, if it is a data key or a share; ValueError otherwise (nothing else is ever wrapped)."""
+    if len(secret) not in (DATA_KEY_LENGTH, SHARE_LENGTH):
+        raise ValueError(f"a data key has {DATA_KEY_LENGTH} bytes, not {len(secret)}")
+    return secret
 
 
 class Stanza:
@@ -64,7 +73,7 @@ class Recipient(Protocol):
         """The fields that say who this is, without `enc` and `created_at`; what the seal covers."""
 
     def wrap(self, data_key: bytes) -> Stanza:
-        """The data key (32 bytes) wrapped for this recipient.
+        """The data key (32 bytes, or a share of it) wrapped for this recipient.
 
         Two calls give two different stanzas: wrapping is randomised, so keep the stanza of an unchanged
         recipient instead of wrapping again, or the file changes for nothing.
@@ -86,9 +95,10 @@ class Identity(Protocol):
     def unwrap(self, stanzas: Sequence[Stanza]) -> bytes | None:
         """The data key from the first of the stanzas that this identity opens, or None.
 
-        None means "not for me": that is no error, the next identity is tried. An error is raised only when
-        the identity itself cannot be used. The key is 32 bytes, but nothing yet says that it is the key
-        of this file: the MAC does that, so never act on a data key before the MAC holds.
+        None means "not for me": that is no error, the next identity is tried. Tampered is raised where a stanza
+        is for this identity and damaged, KsecretsError where the identity cannot be used. What comes back is a data
+        key or a share, but nothing yet says that it is the one of this file: the MAC does that, so never
+        act on a data key before the MAC holds.
         """
 
 
@@ -111,3 +121,20 @@ def context_mapping(text: str) -> dict[str, str]:
     if not isinstance(value, dict) or not all(isinstance(v, str) for v in value.values()):
         raise ValueError("not a mapping of texts")
     return value
+
+
+def short_recipient(service: str, fields: dict[str, str]) -> str:
+    """A recipient without a name: enough of it to be recognised, safe to print.
+
+    `age1qqqq...wxyz`; the comment of an ssh key, where it has one, else the end of the key; what other services
+    have as their main field, in full.
+    """
+    text = next((value for key, value in fields.items() if key not in ("role", "context", "aws_profile")), service)
+    text = "".join(c if c.isprintable() else "?" for c in text)
+    if service != "age":
+        return f"{service} {'/'.join(fields.values()) if service in ('azure_kv', 'hc_vault') else text}"
+    if text.startswith("ssh-"):
+        kind, _, rest = text.partition(" ")
+        key, _, comment = rest.partition(" ")
+        return f"{kind} {comment.strip()[:40] or '...' + key[-8:]}"
+    return text if len(text) <= 20 else f"{text[:12]}...{text[-4:]}"

@@ -1,0 +1,134 @@
+"""Wrapping a data key for its readers, and opening it again with whatever identity is at hand.
+
+Nothing here knows a key service: recipients and identities come from `ksecrets.keys`.
+"""
+
+from __future__ import annotations
+
+from ksecrets.envelope.metadata import identity_fields
+from ksecrets.envelope.recipient import DATA_KEY_LENGTH, SHARE_LENGTH, short_recipient
+from ksecrets.errors import KsecretsError, NoIdentity, Tampered
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from typing import TypeAlias
+
+    from ksecrets.envelope.metadata import Metadata
+    from ksecrets.envelope.recipient import Identity, Recipient, Stanza
+
+    NameOf: TypeAlias = Callable[[str, dict[str, str]], str | None]
+
+
+def wrap(data_key: bytes, recipients: Iterable[Recipient]) -> tuple[Stanza, ...]:
+    """One stanza for each recipient, in their order: the one key group of an ordinary file.
+
+    data_key: 32 bytes. Raises ValueError for another length or no recipients, KsecretsError when a service fails;
+    then nothing was wrapped that could be used. Wrapping is randomised: keep the stanzas of readers that stay.
+    """
+    if len(data_key) != DATA_KEY_LENGTH:
+        raise ValueError(f"a data key has {DATA_KEY_LENGTH} bytes, not {len(data_key)}")
+    stanzas = tuple(recipient.wrap(data_key) for recipient in recipients)
+    if not stanzas:
+        raise ValueError("no recipients")
+    return stanzas
+
+
+def wrap_groups(
+    data_key: bytes, groups: Sequence[Iterable[Recipient]], threshold: int
+) -> tuple[tuple[Stanza, ...], ...]:
+    """Several key groups: each gets a Shamir share, and readers of `threshold` groups together open the file.
+
+    threshold: at least 2, at most the number of groups. One group alone is wrapped as `wrap` does.
+    """
+    if len(groups) == 1:
+        return (wrap(data_key, groups[0]),)
+    from ksecrets.envelope.groups import split
+
+    if len(data_key) != DATA_KEY_LENGTH:
+        raise ValueError(f"a data key has {DATA_KEY_LENGTH} bytes, not {len(data_key)}")
+    shares = split(data_key, len(groups), threshold)
+    wrapped = tuple(
+        tuple(recipient.wrap(share) for recipient in group) for share, group in zip(shares, groups, strict=True)
+    )
+    if not all(wrapped):
+        raise ValueError("a key group without recipients")
+    return wrapped
+
+
+def unwrap(
+    metadata: Metadata, identities: Iterable[Identity], *, name_of: NameOf | None = None
+) -> tuple[bytes, Identity]:
+    """The data key of a file (32 bytes) and the identity that opened it (with key groups: the last one needed).
+
+    identities: tried in order. An object with `for_stanzas(stanzas)` is asked for the fitting ones only, and one
+    with `describe(name_of)` for what was tried (`ksecrets.keys.identities.Identities` has both).
+    name_of: gives the name of a recipient for messages, from its service and identity fields, or None.
+    Raises NoIdentity with `readers:` and `tried:`; Tampered where a stanza is for an identity at hand and damaged.
+    The key is not authenticated before the MAC of the file holds.
+    """
+    if len(metadata.groups) == 1:
+        found = _open(metadata.groups[0], identities, DATA_KEY_LENGTH)
+        if found is None:
+            raise _no_identity(metadata, identities, name_of)
+        return found
+    from ksecrets.envelope.groups import combine
+
+    shares: list[bytes] = []
+    needed = metadata.shamir_threshold or len(metadata.groups)
+    for group in metadata.groups:
+        found = _open(group, identities, SHARE_LENGTH)
+        if found is not None:
+            shares.append(found[0])
+            if len(shares) >= max(needed, 2):
+                return combine(shares), found[1]
+    raise _no_identity(metadata, identities, name_of, f"{len(shares)} of {needed} key groups can be opened")
+
+
+def _open(stanzas: Sequence[Stanza], identities: Iterable[Identity], length: int) -> tuple[bytes, Identity] | None:
+    failure: KsecretsError | None = None
+    for identity in _fitting(identities, stanzas):
+        try:
+            secret = identity.unwrap(stanzas)
+        except KsecretsError as error:
+            # another identity may still open the file; if none does, this one says most
+            failure = failure or error
+            continue
+        if secret is None:
+            continue
+        if len(secret) != length:
+            failure = failure or Tampered(f"the wrapped data key has {len(secret)} bytes instead of {length}")
+            continue
+        return secret, identity
+    if failure is not None:
+        raise failure
+    return None
+
+
+def _fitting(identities: Iterable[Identity], stanzas: Sequence[Stanza]) -> Iterator[Identity]:
+    choose = getattr(identities, "for_stanzas", None)
+    return iter(identities) if choose is None else choose(stanzas)
+
+
+def _no_identity(
+    metadata: Metadata, identities: Iterable[Identity], name_of: NameOf | None, message: str = "no identity opens it"
+) -> NoIdentity:
+    readers = [reader_name(stanza.service, identity_fields(stanza), name_of) for stanza in metadata.stanzas]
+    describe = getattr(identities, "describe", None)
+    tried: list[str] = describe(name_of) if describe is not None else [identity.where for identity in identities]
+    return NoIdentity(
+        message,
+        details=[
+            "readers: " + ", ".join(dict.fromkeys(readers)),
+            "tried:   " + (", ".join(tried) or "nothing, no identity was found"),
+        ],
+        hint="use the identity of one of the readers"
+        if tried
+        else "set KSECRETS_AGE_KEY or KSECRETS_AGE_KEY_FILE, or make a key with `ksecrets keygen` and ask a reader",
+    )
+
+
+def reader_name(service: str, fields: dict[str, str], name_of: NameOf | None = None) -> str:
+    """How a recipient is called in messages: its name, or else what identifies it, shortened."""
+    name = name_of(service, fields) if name_of is not None else None
+    return name or short_recipient(service, fields)
