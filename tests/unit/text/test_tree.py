@@ -9,8 +9,8 @@ from ksecrets.text.libyaml import events
 from ksecrets.text.tree import Mapping, Scalar, Sequence, compose
 
 
-def read(text: str, **limits: int) -> object:
-    return compose(events(text), **limits)
+def read(text: str, **how: int) -> object:
+    return compose(events(text), **how)  # type: ignore[arg-type]
 
 
 def test_shapes_lines_and_plainness() -> None:
@@ -82,3 +82,39 @@ def test_a_long_key_is_cut_in_the_message() -> None:
     with pytest.raises(SyntaxRefused) as caught:
         read(f'"{key}": 1\n"{key}": 2\n')
     assert len(caught.value.message) < 100
+
+
+def test_aliases_where_they_are_allowed() -> None:
+    text = "a: &x [1, {b: 2}]\nc: *x\nd: &k key\n*k : 3\ne: {<<: &m {f: 1, g: 2}, g: 3}\nh: {<<: [*m, {g: 9, i: 5}]}\n"
+    tree = read(text, aliases=True)
+    assert isinstance(tree, dict)
+    assert tree["c"] is tree["a"]
+    assert tree["key"] == "3"
+    assert tree["e"] == {"f": "1", "g": "3"}
+    assert tree["h"] == {"f": "1", "g": "2", "i": "5"}
+    assert read("'<<': 1\n", aliases=True) == {"<<": "1"}
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "word"),
+    [
+        ("a: *x\n", 1, "without an anchor"),
+        ("a: &x\n  - 1\n  - *x\n", 3, "without an anchor"),
+        ("a: &x [1]\n*x : 2\n", 2, "not a text"),
+        ("a: 1\nb: {<<: 1}\n", 2, "merge key"),
+        ("a: &k x\nb: {*k : 1, x: 2}\n", 2, "twice"),
+    ],
+)
+def test_aliases_that_are_refused(text: str, line: int, word: str) -> None:
+    with pytest.raises(SyntaxRefused) as caught:
+        read(text, aliases=True)
+    assert caught.value.line == line
+    assert word in caught.value.message
+
+
+def test_aliases_count_as_what_they_stand_for() -> None:
+    laughs = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
+        f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 9)
+    )
+    with pytest.raises(SyntaxRefused, match="too many"):
+        read(laughs, aliases=True)

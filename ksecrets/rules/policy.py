@@ -1,0 +1,143 @@
+"""What the configuration says about one file: who reads it, which values are encrypted, and how strictly."""
+
+from __future__ import annotations
+
+from ksecrets.rules.selector import Selector
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Literal
+
+    Kind = Literal["person", "machine", "recovery"]
+    Comments = Literal["auto", "keep", "encrypt"]
+    Compatible = Literal["prefer", "require"]
+
+
+class Reader:
+    """Somebody who can read: a name (from the configuration, else the key itself), and one key.
+
+    service: the list of sops's metadata that the key belongs in: age, kms, gcp_kms, azure_kv, hc_vault, hckms, pgp.
+    fields: what identifies the key there, by sops's names (docs/file-format.md). `context` of AWS KMS is the JSON
+        text of a mapping with sorted keys, since every field is a text.
+    """
+
+    __slots__ = ("fields", "kind", "name", "service")
+
+    def __init__(self, name: str, kind: Kind, service: str, fields: Mapping[str, str]) -> None:
+        self.name = name
+        self.kind: Kind = kind
+        self.service = service
+        self.fields = dict(fields)
+
+    def same_key(self, service: str, fields: Mapping[str, str]) -> bool:
+        """Whether these fields, which may hold more (`enc`, `created_at`), name this reader's key."""
+        return identity(service, fields) == identity(self.service, self.fields)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Reader):
+            return NotImplemented
+        return (self.name, self.kind, self.service, self.fields) == (
+            other.name,
+            other.kind,
+            other.service,
+            other.fields,
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.service))
+
+    def __repr__(self) -> str:
+        return f"Reader({self.name!r}, {self.kind!r}, {self.service!r}, {self.fields!r})"
+
+
+def identity(service: str, fields: Mapping[str, str]) -> tuple[object, ...]:
+    """What makes two entries of metadata the same key: all fields but those that change at every wrap.
+
+    Of an SSH public key only the type and the key count, not the remark after them; empty fields count as absent.
+    """
+    if service == "age":
+        recipient = fields.get("recipient", "")
+        parts = recipient.split()
+        return (service, *parts[:2])
+    kept = sorted((name, value) for name, value in fields.items() if value and name not in ("enc", "created_at"))
+    return (service, *kept)
+
+
+class Shares:
+    """Shamir groups: the data key needs `need` of these groups, each opened by any one of its readers."""
+
+    __slots__ = ("groups", "need")
+
+    def __init__(self, need: int, groups: tuple[tuple[Reader, ...], ...]) -> None:
+        self.need = need
+        self.groups = groups
+
+
+class Policy:
+    """All that the rules say about one file.
+
+    environment: its name, or None under `.sops.yaml`.
+    source: where it comes from, for messages (`.ksecrets.yaml:12 environments.prod-eu`).
+    rule: the rule inside the environment that applied, for messages, or None.
+    recipients: every reader, without doubles, in the configuration's order; of all groups where there are shares.
+    shares: Shamir groups, or None. Writing such files is not supported yet: the caller refuses.
+    comments: `auto` encrypts comments that look like assignments, `keep` none, `encrypt` all.
+    sops_compatible: `require` refuses what sops could not read.
+    min_readers: fewer readers than this are a warning, never a refusal (`warnings`).
+    rotate_after: days after which the data key should be replaced, or None.
+    """
+
+    __slots__ = (
+        "comments",
+        "environment",
+        "mac_only_encrypted",
+        "min_readers",
+        "recipients",
+        "rotate_after",
+        "rule",
+        "seal_required",
+        "selector",
+        "shares",
+        "sops_compatible",
+        "source",
+    )
+
+    def __init__(
+        self,
+        *,
+        environment: str | None,
+        source: str,
+        rule: str | None = None,
+        recipients: tuple[Reader, ...] = (),
+        shares: Shares | None = None,
+        selector: Selector | None = None,
+        mac_only_encrypted: bool = False,
+        comments: Comments = "auto",
+        seal_required: bool = False,
+        sops_compatible: Compatible = "prefer",
+        min_readers: int = 1,
+        rotate_after: int | None = None,
+    ) -> None:
+        self.environment = environment
+        self.source = source
+        self.rule = rule
+        self.recipients = recipients
+        self.shares = shares
+        self.selector = Selector() if selector is None else selector
+        self.mac_only_encrypted = mac_only_encrypted
+        self.comments: Comments = comments
+        self.seal_required = seal_required
+        self.sops_compatible: Compatible = sops_compatible
+        self.min_readers = min_readers
+        self.rotate_after = rotate_after
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What `check` and a first write should say about this policy; never a reason to refuse."""
+        if self.shares is not None or len(self.recipients) >= self.min_readers:
+            return ()
+        count = len(self.recipients)
+        readers = "one reader" if count == 1 else f"{count} readers"
+        where = self.environment or self.source
+        return (f"{where} has {readers}, min-readers asks for {self.min_readers}",)
