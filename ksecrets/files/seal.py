@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ksecrets.envelope.emit import flow, metadata_lines
-from ksecrets.errors import AlreadyEncrypted, SyntaxRefused
+from ksecrets.errors import AlreadyEncrypted, NotEncrypted, SyntaxRefused, Tampered
 from ksecrets.files.choice import Choice
 from ksecrets.files.open import BOM, header_fields, open_text, reader_groups
 from ksecrets.files.walk import Walk, key_of
@@ -63,14 +63,19 @@ def seal_text(
     mark = BOM if plaintext.startswith(BOM) else ""
     sealed = _Writing(plaintext.removeprefix(BOM), data_key, metadata, comments, old_tokens or {}).run()
     sealed.text = mark + sealed.text
-    opened = open_text(sealed.text, data_key_for=lambda _: data_key, require_seal=True)
-    if opened.plaintext != plaintext:
-        raise SyntaxRefused(
-            "this layout cannot be kept to the byte, so nothing was encrypted",
-            line=_first_difference(opened.plaintext, plaintext),
-            hint="write this value on one line, or in quotes",
-        )
-    return sealed
+    try:
+        line = None
+        again = open_text(sealed.text, data_key_for=lambda _: data_key, require_seal=True).plaintext
+        if again == plaintext:
+            return sealed
+        line = _first_difference(again, plaintext)
+    except (NotEncrypted, SyntaxRefused, Tampered) as error:
+        line = error.line
+    raise SyntaxRefused(
+        "this layout cannot be kept to the byte, so nothing was encrypted",
+        line=line,
+        hint="write the value at this place on one line, or in quotes",
+    )
 
 
 class _Writing:
@@ -138,10 +143,7 @@ class _Writing:
                     pieces.append(self.token(node, "comment", node.value.encode())[0])
                     position = node.end
             elif kind == BLOCK:
-                raise AlreadyEncrypted(
-                    "the file is encrypted already, or has a key `sops` of its own (reserved for the metadata block)",
-                    line=node.line,
-                )
+                raise _already(node.line)
             elif walk.document == 0 and place is None:
                 root = walk.root
                 if kind == END:
@@ -207,6 +209,8 @@ class _Writing:
             self.seal.readable(key_of(node), node.key_form, tag, plain, value)
             return None
         if tokens.is_token(value):
+            if block.search(self.body) is not None:
+                raise _already(None)
             raise _refused(
                 "a value that is a token already, in a file without metadata",
                 node,
@@ -266,6 +270,12 @@ def _first_difference(left: str, right: str) -> int:
     """The line, counted from 1, on which two texts first differ."""
     position = next((i for i, (a, b) in enumerate(zip(left, right, strict=False)) if a != b), min(len(left), len(right)))
     return right.count("\n", 0, position) + 1
+
+
+def _already(line: int | None) -> AlreadyEncrypted:
+    return AlreadyEncrypted(
+        "the file is encrypted already, or has a key `sops` of its own (reserved for the metadata block)", line=line
+    )
 
 
 def _refused(message: str, node: Node, hint: str | None = None) -> SyntaxRefused:

@@ -39,11 +39,12 @@ class Frame:
 
     aad: the mapping keys from the root, each followed by ``:``; what sops authenticates beside a value.
     column: of its first entry; -1 at the root of a document.
+    in_key: it is part of a key that is no scalar; nothing in it is ever encrypted. is_key: it is that key.
     matched: whether a selector matched a key on the way here; the reader leaves it at None, and whoever
         applies a selector fills it in.
     """
 
-    __slots__ = ("aad", "anchored", "column", "flow", "in_key", "is_list", "key", "matched", "next_index", "parent")
+    __slots__ = ("aad", "anchored", "column", "flow", "in_key", "is_key", "is_list", "key", "matched", "next_index", "parent")
 
     def __init__(
         self,
@@ -62,6 +63,7 @@ class Frame:
         self.flow = flow
         self.column = column
         self.in_key = in_key
+        self.is_key = False
         self.anchored = False
         self.next_index = 0
         self.matched: bool | None = None

@@ -78,7 +78,7 @@ def scan(text: str, first_line: int = 1) -> Iterator[Node]:
     expect_key = False  # of the mapping at hand
     ordinals: dict[str, int] = {}
     anchors = 0
-    key_parts: list[Node] = []  # of the key that is no scalar, while one is open
+    parts: list[list[str]] = []  # for every open key that is no scalar: the texts in it
     at_root_map = False
     stream = libyaml.events(text)
     for event in stream:
@@ -99,8 +99,6 @@ def scan(text: str, first_line: int = 1) -> Iterator[Node]:
             style = event.style or PLAIN
             previous = event.end_mark.index
             if expect_key:
-                if frame.column < 0:
-                    frame.column = mark.column
                 if at_root_map and value == BLOCK_KEY and tag is None:
                     tree, end, previous = _tree(stream, text, first_line)
                     yield Node(BLOCK, start, end, line, frame, BLOCK_KEY, "", tree)
@@ -136,8 +134,8 @@ def scan(text: str, first_line: int = 1) -> Iterator[Node]:
                 frame.next_index = key + 1
                 form = None
             node = Node(SCALAR, start, end, line, frame, key, form, value, style, tag, anchor)
-            if key_parts:
-                key_parts.append(node)
+            if parts:
+                parts[-1].append(value)
             yield node
             expect_key = not frame.is_list and frame is not root
 
@@ -153,12 +151,10 @@ def scan(text: str, first_line: int = 1) -> Iterator[Node]:
                 yield from _comments(text, gap_start, start, line, frame)
             if expect_key:
                 # A collection as a key: its nodes stand in a frame of their own until its END.
-                if frame.column < 0:
-                    frame.column = mark.column
                 frame = Frame(frame, None, frame.aad, False, frame.flow, frame.column, True)
-                opening = Node(KEY, start, start, line, frame)
-                key_parts.append(opening)
-                yield opening
+                frame.is_key = True
+                parts.append([])
+                yield Node(KEY, start, start, line, frame)
                 key = form = None
             if frame.is_list:
                 key = frame.next_index
@@ -169,9 +165,7 @@ def scan(text: str, first_line: int = 1) -> Iterator[Node]:
                 aad = frame.aad
             else:
                 aad = f"{frame.aad}{key}:"
-            column = (
-                -1 if kind == MAP else (mark if event.tag is None and event.anchor is None else event.end_mark).column
-            )
+            column = (mark if event.tag is None and event.anchor is None else event.end_mark).column
             at_root_map = kind == MAP and frame is root
             frame = Frame(frame, key, aad, kind == LIST, flow, column, frame.in_key)
             node = Node(kind, start, end, line, frame, key, form, "", PLAIN, event.tag, event.anchor)
@@ -181,8 +175,6 @@ def scan(text: str, first_line: int = 1) -> Iterator[Node]:
                 frame.anchored = True
             elif frame.parent is not None and frame.parent.anchored:
                 frame.anchored = True
-            if key_parts:
-                key_parts.append(node)
             yield node
             if has_comments and not flow:
                 yield from _comments(text, gap_start, start, line, frame, opened=True)
@@ -204,12 +196,13 @@ def scan(text: str, first_line: int = 1) -> Iterator[Node]:
             yield Node(END, start, previous, line, frame, frame.key)
             assert frame.parent is not None
             frame = frame.parent
-            if frame.in_key and frame.key is None and (frame.parent is None or not frame.parent.in_key):
-                # The collection was a whole key.
+            if frame.is_key:
+                # The collection was a whole key. Its name is made of its content, for messages and associated data.
                 yield Node(END, start, previous, line, frame)
-                key = _key_text(key_parts)
+                key = "?" + ",".join(parts.pop())
                 form = "?"
-                key_parts = []
+                if parts:
+                    parts[-1].append(key)
                 assert frame.parent is not None
                 frame = frame.parent
                 expect_key = False
@@ -228,8 +221,6 @@ def scan(text: str, first_line: int = 1) -> Iterator[Node]:
             name = event.anchor
             target = str(ordinals.get(name, 0))
             if expect_key:
-                if frame.column < 0:
-                    frame.column = mark.column
                 inner = Frame(frame, None, frame.aad, False, frame.flow, frame.column, True)
                 yield Node(KEY, start, start, line, inner)
                 yield Node(ALIAS, start, previous, line, inner, None, None, target, PLAIN, None, name)
@@ -243,8 +234,8 @@ def scan(text: str, first_line: int = 1) -> Iterator[Node]:
                 frame.next_index = key + 1
                 form = None
             node = Node(ALIAS, start, previous, line, frame, key, form, target, PLAIN, None, name)
-            if key_parts:
-                key_parts.append(node)
+            if parts:
+                parts[-1].append(f"*{name}")
             yield node
             expect_key = not frame.is_list and frame is not root
 
@@ -342,13 +333,6 @@ def _end_of_block_scalar(text: str, start: int, end: int) -> int:
     if text.endswith("\r\n", start, end):
         return end - 2
     return end - 1 if text[end - 1] in BREAKS else end
-
-
-def _key_text(parts: list[Node]) -> str:
-    """A name for a key that is no scalar, made of its content; used in messages and as associated data."""
-    return "?" + ",".join(
-        part.value if part.kind == SCALAR else f"*{part.anchor}" for part in parts if part.kind in (SCALAR, ALIAS)
-    )
 
 
 def _tree(stream: Iterator[Any], text: str, first_line: int) -> tuple[Any, int, int]:
