@@ -136,8 +136,9 @@ def _key(key: str) -> str:
 
 
 def _fits_block(text: str) -> bool:
-    # a leading space would need an indentation indicator, and go-yaml's own is wrong inside lists
-    return text[0] not in " \n" and not text.endswith(" ") and " \n" not in text and not _special(text)
+    # a leading space would need an indentation indicator, and go-yaml's own is wrong inside lists; libyaml stumbles over a
+    # leading tab
+    return text[0] not in " \t\n" and not text.endswith(" ") and " \n" not in text and not _special(text)
 
 
 def _chomping(text: str) -> str:
