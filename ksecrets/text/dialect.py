@@ -29,7 +29,6 @@ _WORD_FIRST: Final = frozenset("abcdeghijklmpqrsuvwxzABCDEGHIJKLMPQRSUVWXZ_/$(")
 # Starts that are indicators, or that look like one to some reader. `-`, `?` and `:` need a look at what follows.
 _BAD_FIRST: Final = frozenset("#&*!|>'\"%@`[]{},= ")
 _NEEDS_FOLLOWER: Final = frozenset("-?:")
-_EXACT_FLOAT: Final = 2**53
 
 _ESCAPES: Final = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r", "\b": "\\b", "\f": "\\f"}
 
@@ -227,8 +226,8 @@ def differs(value: str, *, plain: bool, tag: str | None) -> str | None:
         return "Helm reads a string as it stands, sops and Flux a time, which they write in another form"
     if helm_kind != kind:
         return f"Helm reads the type {helm_kind}, sops and Flux the type {kind}"
-    if kind == "int" and isinstance(helm_value, int) and abs(helm_value) > _EXACT_FLOAT:
-        return "Helm rounds whole numbers above 9007199254740992, sops and Flux keep them"
+    if kind == "int" and isinstance(helm_value, int) and int(float(helm_value)) != helm_value:
+        return "Helm rounds whole numbers to 53 bits, sops and Flux keep them"
     if kind == "str" and isinstance(helm_value, str) and helm_value.encode() != content:
         return "Helm replaces bytes that are not UTF-8, sops keeps them"
     return None

@@ -271,6 +271,8 @@ def _binary(value: str) -> tuple[Resolved, str | None]:
 
     try:
         packed = value.replace("\r", "").replace("\n", "").encode("ascii")
+        if len(packed) % 4:  # padding too much, which Python lets pass
+            return ("str", value.encode()), _NO_BASE64
         return ("str", binascii.a2b_base64(packed, strict_mode=True)), None
     except (UnicodeEncodeError, binascii.Error):
         return ("str", value.encode()), _NO_BASE64
