@@ -36,7 +36,7 @@ build() {
     shift 4
     up_to_date "$name" "$folder" "$binary" "$version" && return
     command -v go >/dev/null || { say "$name: not built: there is no go on the PATH"; return 1; }
-    started=$(date +%s)
+    began=$(date +%s)
     scratch=$(mktemp -d)
     mkdir -p "$cache/$folder" "$cache/.versions"
     if ! GOBIN=$scratch "$@" >"$scratch/log" 2>&1; then
@@ -46,11 +46,12 @@ build() {
         return 1
     fi
     # Into place whole: a run that is stopped leaves the old one or none. (mv across file systems would not.)
-    cp "$scratch/$binary" "$cache/$folder/.$binary.$$"
-    mv -f "$cache/$folder/.$binary.$$" "$cache/$folder/$binary"
-    echo "$version" >"$cache/.versions/$name"
+    rm -f "$cache/.versions/$name"
+    cp "$scratch/$binary" "$cache/$folder/.$binary.$$" &&
+        mv -f "$cache/$folder/.$binary.$$" "$cache/$folder/$binary" &&
+        echo "$version" >"$cache/.versions/$name" || { rm -rf "$scratch"; return 1; }
     rm -rf "$scratch"
-    say "$name $version: built in $(($(date +%s) - started)) s"
+    say "$name $version: built in $(($(date +%s) - began)) s"
 }
 
 pinned() {
@@ -65,7 +66,11 @@ END
 }
 
 in_folder() { (cd "go/$1" && exec go build -trimpath -o "$GOBIN/$1" .); }
-helper() { build "$1" bin "$1" "$(find "go/$1" -type f -exec cksum {} + | LC_ALL=C sort | cksum)" in_folder "$1"; }
+# A helper's version is the checksum of its sources.
+helper() {
+    sum=$(find "go/$1" -type f -exec cksum {} + | LC_ALL=C sort | cksum | cut -d' ' -f1)
+    build "$1" bin "$1" "$sum" in_folder "$1"
+}
 
 # lane NAME...: one after the other
 lane() {
