@@ -1,0 +1,93 @@
+"""ksecrets/gitting/trust.py: the record of data keys in the git folder."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ksecrets.errors import KsecretsError
+from ksecrets.gitting.repository import Repository
+from ksecrets.gitting.trust import record, recorded
+
+if TYPE_CHECKING:
+    from tests.conftest import Repo
+
+KID = "mK0xV3f1TZ2cJq0yQm8b4g"
+
+
+@pytest.fixture
+def git(repo: Repo) -> Repository:
+    return Repository(str(repo.path))
+
+
+def test_a_kid_is_recorded_once(git: Repository, repo: Repo) -> None:
+    assert recorded(git) == set()
+    assert record(git, KID, "env/prod/secrets.yaml")
+    assert not record(git, KID, "env/prod/other.yaml")
+    assert record(git, "-starts_with-a-dash", "x")
+    assert recorded(git) == {KID, "-starts_with-a-dash"}
+    file = repo / ".git" / "ksecrets" / "trusted-kids"
+    assert file.read_text().split("\n")[0] == f"{KID}  # {time.strftime('%Y-%m-%d')} env/prod/secrets.yaml"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert repo.git("status", "--porcelain") == ""
+
+
+def test_worktrees_share_the_record(git: Repository, repo: Repo, tmp_path: Path) -> None:
+    repo.commit()
+    repo.git("worktree", "add", "-q", "-b", "side", str(tmp_path / "side"))
+    side = Repository(str(tmp_path / "side"))
+    record(side, KID, "x")
+    assert recorded(git) == recorded(side) == {KID}
+
+
+def test_a_path_cannot_add_a_line(git: Repository) -> None:
+    record(git, KID, "x\nPLANTED\r\u2028PLANTED2")
+    assert recorded(git) == {KID}
+    record(git, "second", os.fsdecode(b"\xff/x"))
+    assert recorded(git) == {KID, "second"}
+
+
+@pytest.mark.parametrize("kid", ["", "a b", "a\nb", "#a", "a#", "\x00", "a\u2028"])
+def test_what_is_no_kid(git: Repository, kid: str) -> None:
+    with pytest.raises(ValueError, match="not a kid"):
+        record(git, kid, "x")
+
+
+def test_a_line_cut_short_counts_for_nothing_and_spoils_nothing(git: Repository, repo: Repo) -> None:
+    record(git, KID, "x")
+    file = repo / ".git" / "ksecrets" / "trusted-kids"
+    file.write_bytes(file.read_bytes() + b"# a comment\n\n" + b"SECO")
+    assert recorded(git) == {KID}
+    assert record(git, "SECOND", "y")
+    assert {KID, "SECOND"} <= recorded(git)
+
+
+def test_many_at_once_lose_nothing(git: Repository, repo: Repo) -> None:
+    root = Path(__file__).resolve().parents[3]
+    program = (
+        f"import sys; sys.path.insert(0, {str(root)!r})\n"
+        "from ksecrets.gitting.repository import Repository\n"
+        "from ksecrets.gitting.trust import record\n"
+        f"git = Repository({str(repo.path)!r})\n"
+        "for at in range(50): record(git, f'k{at}', 'shared'); record(git, f'{sys.argv[1]}-{at}', 'own')\n"
+    )
+    children = [subprocess.Popen([sys.executable, "-c", program, str(number)]) for number in range(4)]
+    assert [child.wait(60) for child in children] == [0] * 4
+    assert len(recorded(git)) == 50 + 4 * 50
+    lines = (repo / ".git" / "ksecrets" / "trusted-kids").read_text().splitlines()
+    assert len(lines) == 50 + 4 * 50  # the shared ones once each
+
+
+def test_a_record_that_cannot_be_read_or_written(git: Repository, repo: Repo) -> None:
+    (repo / ".git" / "ksecrets" / "trusted-kids").mkdir(parents=True)
+    with pytest.raises(KsecretsError, match="the record of trusted data keys: is a directory"):
+        recorded(git)
+    with pytest.raises(KsecretsError, match="the record of trusted data keys: is a directory"):
+        record(git, KID, "x")
