@@ -95,9 +95,7 @@ def _days(part: Part) -> int | None:
         return None
     count, unit = value[:-1], value[-1:]
     if unit not in _DAYS or not (count.isascii() and count.isdigit() and len(count) < 6 and int(count) > 0):
-        raise part.error(
-            "a number of days, weeks, months or years is expected here", "rotate-after", hint="such as 90d"
-        )
+        raise part.error("a number of days, weeks, months or years is expected", "rotate-after", hint="such as 90d")
     return int(count) * _DAYS[unit]
 
 

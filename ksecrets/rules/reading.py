@@ -1,4 +1,4 @@
-"""Typed reading of a configuration tree: every error has a line, the path of the key, and the nearest right spelling."""
+"""Typed reading of a configuration tree: every error has a line, the key's path, and the nearest right spelling."""
 
 from __future__ import annotations
 
