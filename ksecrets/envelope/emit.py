@@ -136,8 +136,8 @@ def _key(key: str) -> str:
 
 
 def _fits_block(text: str) -> bool:
-    # a leading space would need an indentation indicator, and go-yaml's own is wrong inside lists; libyaml stumbles over a
-    # leading tab
+    # a leading space would need an indentation indicator, and go-yaml's own is wrong inside lists; a leading tab
+    # libyaml takes for indentation
     return text[0] not in " \t\n" and not text.endswith(" ") and " \n" not in text and not _special(text)
 
 

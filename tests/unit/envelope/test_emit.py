@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ksecrets.envelope.emit import flow, metadata_lines, scalar
@@ -228,12 +228,14 @@ def test_the_two_entries_that_are_no_text() -> None:
     assert json.loads(flow(tree)) == {"mac_only_encrypted": True, "shamir_threshold": 2, "version": "3.13"}
 
 
+@settings(max_examples=50)
 @given(TREES, st.sampled_from([2, 3, 4, 6]))
 def test_libyaml_reads_back_what_was_written(tree: Any, indent: int) -> None:
     text = "\n".join(metadata_lines(tree, indent)) + "\n"
     assert read(text)["sops"] == (tree or "")
 
 
+@settings(max_examples=50)
 @given(TREES)
 def test_the_flow_form_is_one_line_of_json_and_of_yaml(tree: Any) -> None:
     text = flow(tree)
