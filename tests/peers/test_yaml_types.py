@@ -11,6 +11,7 @@ import json
 import re
 import subprocess
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -268,3 +269,33 @@ def test_helm_makes_true_of_a_key_called_on(ask: Ask) -> None:
     (answer,) = ask(["on: 1\ny: 2\n"])
     assert answer["helm_json"] == '{"true":2}'
     assert dialect.differs("on", plain=True, tag=None) is not None
+
+
+def test_sops_itself_gives_the_hand_made_scalars_these_types(sops: str, age_keygen: str, tmp_path: Path) -> None:
+    key = subprocess.run([age_keygen], capture_output=True, text=True, check=True).stdout
+    recipient = key.split("public key: ")[1].split()[0]
+    vectors = sources()
+    plain = tmp_path / "plain.yaml"
+    plain.write_bytes("".join(f"k{index}: {source}\n" for index, source in enumerate(vectors)).encode())
+    done = subprocess.run([sops, "encrypt", "--age", recipient, plain], capture_output=True, text=True, check=True)
+    written = dict(re.findall(r"^k(\d+): (.*)$", done.stdout, re.M))
+    assert len(written) == len(vectors)
+    for index, source in enumerate(vectors):
+        scalar = scalar_of(source)
+        assert scalar is not None
+        kind, content = resolve(scalar[0], plain=scalar[1], tag=scalar[2])
+        token = re.match(r"ENC\[[^]]*,type:(\w+)\]", written[str(index)])
+        if content:
+            assert token is not None, source
+            assert token[1] == kind, source
+        else:
+            assert written[str(index)].split("#")[0].strip() == ('""' if content == b"" else "null"), source
+
+
+@pytest.mark.parametrize("source", sources("scalars_refused"))
+def test_sops_itself_refuses_the_others(sops: str, age_keygen: str, tmp_path: Path, source: str) -> None:
+    key = subprocess.run([age_keygen], capture_output=True, text=True, check=True).stdout
+    recipient = key.split("public key: ")[1].split()[0]
+    plain = tmp_path / "plain.yaml"
+    plain.write_bytes(f"k: {source}\n".encode())
+    assert subprocess.run([sops, "encrypt", "--age", recipient, plain], capture_output=True).returncode != 0
