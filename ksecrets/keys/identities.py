@@ -272,7 +272,9 @@ class CommandSource(Source):
 
     def identities(self, recipients: Sequence[str]) -> Iterator[AgeIdentity]:
         yield from list(self.found)
-        for recipient in recipients or [""]:
+        # a command for age keys cannot help with an ssh recipient, nor the other way round
+        wanted = [recipient for recipient in recipients if recipient.startswith("ssh-") == self.ssh]
+        for recipient in wanted if recipients else [""]:
             if recipient not in self._asked:
                 self._asked.add(recipient)
                 known = {identity.public for identity in self.found if identity.public is not None}

@@ -99,7 +99,12 @@ def test_a_command_is_run_without_a_shell_once_a_recipient(environ: dict[str, st
     )
     environ[f"{prefix}AGE_KEY_CMD"] = f"{sys.executable} '{script}' '$HOME;' a\\ b"
     assert opened_by(environ, three.stanza(), two.stanza(), one.stanza()) == f"{prefix}AGE_KEY_CMD:2"
-    assert (home / "log").read_text() == f"{three.public} $HOME; a b\n{two.public} $HOME; a b\n"
+    ran = f"{three.public} $HOME; a b\n{two.public} $HOME; a b\n"
+    assert (home / "log").read_text() == ran
+    # for a file with ssh recipients alone there is nothing to ask it
+    ssh = age.parse_recipient(ssh_pair("ssh-ed25519")[0]).wrap(KEY)
+    assert list(Identities.from_environment(environ).for_stanzas([ssh])) == []
+    assert (home / "log").read_text() == ran
 
 
 @pytest.mark.parametrize(
