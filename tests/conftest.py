@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -18,6 +19,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+
+# pytest-xdist's workers, and jobs in the background of a shell, ignore Ctrl-C, and what they start would inherit that.
+# A handler that does nothing ignores it just as well and is not inherited.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, lambda *_: None)
 
 # Read once, before any test's environment hides them.
 _REQUIRE_PEERS = os.environ.get("KSECRETS_REQUIRE_PEERS") == "1"
