@@ -85,7 +85,7 @@ def add_environment(text: str, name: str, files: Sequence[str], readers: Sequenc
 
 def _named(config: Config, readers: Sequence[str]) -> list[Any]:
     members = [member for name in readers for member in config.groups.get(name, (name,))]
-    return [config.recipients[member] if member in config.recipients else member for member in members]
+    return [config.recipients.get(member, member) for member in members]
 
 
 def _recipient(config: Config, name: str, entry: Mapping[str, object]) -> Any:
@@ -103,13 +103,12 @@ def _insert(text: str, section: str, name: str, lines: list[str], value: object)
     found = _section(text, section)
     if found is None:
         return _by_ruamel(text, section, name, value)
-    indent, after = found
+    indent, after, new = found
     rows = text.splitlines(keepends=True)
-    if after is None:  # no such section yet
+    if new:
         block = [f"{section}:", *("  " + line for line in lines)]
-        if rows and rows[-1].strip():
+        if after and rows[after - 1].strip():
             block.insert(0, "")
-        after = len(rows)
     else:
         block = [" " * indent + line for line in lines]
     if after and not rows[after - 1].endswith(("\n", "\r")):
@@ -117,10 +116,9 @@ def _insert(text: str, section: str, name: str, lines: list[str], value: object)
     return "".join([*rows[:after], *(line + end for line in block), *rows[after:]])
 
 
-def _section(text: str, section: str) -> tuple[int, int | None] | None:
-    """Where a new entry of a top-level mapping goes: its indentation, and the number of lines before it.
-
-    The number is None where there is no such mapping; the whole is None where lines cannot simply be put in.
+def _section(text: str, section: str) -> tuple[int, int, bool] | None:
+    """Where a new entry of a top-level mapping goes: its indentation, the number of lines before it, and whether
+    there is no such mapping yet. None where lines cannot simply be put in.
     """
     from ksecrets.text.libyaml import events
 
@@ -130,7 +128,7 @@ def _section(text: str, section: str) -> tuple[int, int | None] | None:
     depth = 0
     key: str | None = None
     inside = False  # in the section's mapping
-    indent, last = 2, 0
+    indent, last, rows = 2, 0, len(lines)
     for event in events(text):
         kind = type(event).__name__
         if kind.endswith("StartEvent") and kind[:8] in ("MappingS", "Sequence"):
@@ -141,13 +139,13 @@ def _section(text: str, section: str) -> tuple[int, int | None] | None:
                 if kind != "MappingStartEvent" or event.flow_style:
                     return None
                 inside = True
-                indent = event.start_mark.column
+                indent = 0  # that of its first key: the mapping itself may begin with an anchor
             elif depth == 2:
                 key = None
         elif kind.endswith("EndEvent") and kind[:8] in ("MappingE", "Sequence"):
             depth -= 1
             if inside and depth == 1:
-                return indent, last
+                return indent, last, False
             if depth == 1:
                 key = None
         elif kind in ("ScalarEvent", "AliasEvent") and depth == 1:
@@ -155,14 +153,18 @@ def _section(text: str, section: str) -> tuple[int, int | None] | None:
                 key = event.value if kind == "ScalarEvent" else ""
             elif key == section:
                 empty = kind == "ScalarEvent" and event.value == "" and not event.style
-                return (2, event.start_mark.line + 1) if empty else None
+                return (2, event.start_mark.line + 1, False) if empty else None
             else:
                 key = None
+        elif kind == "DocumentEndEvent" and event.explicit:
+            rows = event.start_mark.line
+        if inside and not indent and kind in ("ScalarEvent", "AliasEvent"):
+            indent = event.start_mark.column
         if inside and event.end_mark.column:
             last = event.end_mark.line + 1
         elif inside and kind == "ScalarEvent":  # a block scalar ends where the next line begins
             last = event.end_mark.line
-    return 2, None
+    return 2, rows, True
 
 
 def _by_ruamel(text: str, section: str, name: str, value: object) -> str:
@@ -196,9 +198,9 @@ def _list(items: Sequence[str]) -> str:
 
 def _scalar(text: str) -> str:
     """A text as YAML: plain where nobody could take it for something else, else in double quotes."""
-    if text and all(char.isascii() and (char.isalnum() or char in "._-") for char in text) and text[0].isalpha():
-        if text.lower() not in ("y", "n", "yes", "no", "on", "off", "true", "false", "null"):
-            return text
+    plain = text[:1].isalpha() and all(char.isascii() and (char.isalnum() or char in "._-") for char in text)
+    if plain and text.lower() not in ("y", "n", "yes", "no", "on", "off", "true", "false", "null"):
+        return text
     import json
 
     return json.dumps(text)
