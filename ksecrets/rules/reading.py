@@ -96,6 +96,8 @@ class Part:
     def flag(self, key: str) -> bool | None:
         """`true` or `false`, or None where the key is missing."""
         value = self.word(key, ("true", "false"))
+        if value is not None and not self._plain(key):
+            raise self.error("`true` or `false` without quotes is expected here", key)
         return None if value is None else value == "true"
 
     def number(self, key: str, *, least: int = 1, most: int = 1_000_000) -> int | None:
@@ -103,9 +105,15 @@ class Part:
         value = self.text(key)
         if value is None:
             return None
-        if not (value.isascii() and value.isdigit() and len(value) < 10 and least <= int(value) <= most):
+        if not (
+            value.isascii() and value.isdigit() and len(value) < 10 and least <= int(value) <= most and self._plain(key)
+        ):
             raise self.error(f"a whole number from {least} is expected here", key)
         return int(value)
+
+    def _plain(self, key: str) -> bool:
+        value = self.tree[key]
+        return isinstance(value, Scalar) and value.plain
 
     def texts(self, key: str) -> list[tuple[str, int]] | None:
         """A list of texts, each with its line, or None where the key is missing. One text alone is a list of one."""

@@ -14,7 +14,7 @@ from ksecrets.rules import fields
 from ksecrets.rules.policy import Policy, Reader, Shares, identity
 from ksecrets.rules.reading import Part, texts
 from ksecrets.rules.selector import KINDS, Selector, choose
-from ksecrets.text.tree import Mapping, Scalar, Sequence, short
+from ksecrets.text.tree import Mapping, Scalar, Sequence
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -241,13 +241,15 @@ def _flag(part: Part, key: str) -> bool:
     value = part.tree.get(key)
     if value is None:
         return False
-    if not isinstance(value, Scalar) or value not in _TRUE | _FALSE:
+    if not isinstance(value, Scalar) or not value.plain or value not in _TRUE | _FALSE:
         raise part.error("`true` or `false` is expected here", key)
     return value in _TRUE
 
 
 def _number(part: Part, key: str) -> int:
-    value = _scalar(part, key)
-    if value and not (value.isascii() and value.isdigit() and len(value) < 10):
-        raise part.error(f"{short(value)} is no number", key)
-    return int(value or 0)
+    value = part.tree.get(key)
+    if value is None:
+        return 0
+    if not isinstance(value, Scalar) or not (value.plain and value.isascii() and value.isdigit() and len(value) < 10):
+        raise part.error("a number is expected here", key)
+    return int(value)
