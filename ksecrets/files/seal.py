@@ -268,7 +268,9 @@ class _Writing:
 
 def _first_difference(left: str, right: str) -> int:
     """The line, counted from 1, on which two texts first differ."""
-    position = next((i for i, (a, b) in enumerate(zip(left, right, strict=False)) if a != b), min(len(left), len(right)))
+    position = next(
+        (i for i, (a, b) in enumerate(zip(left, right, strict=False)) if a != b), min(len(left), len(right))
+    )
     return right.count("\n", 0, position) + 1
 
 

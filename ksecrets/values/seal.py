@@ -68,7 +68,14 @@ class Seal:
         self._parts.append(self._head("*", key, form, None) + length_prefixed(ordinal.encode("ascii")))
 
     def encrypted(
-        self, key: str | None, form: str | None, tag: str | None, plain: bool, kind: str, content: bytes, residue: str | None
+        self,
+        key: str | None,
+        form: str | None,
+        tag: str | None,
+        plain: bool,
+        kind: str,
+        content: bytes,
+        residue: str | None,
     ) -> None:
         """A scalar that stands as a token: how the token is written, its type and plaintext, the residue or None.
 

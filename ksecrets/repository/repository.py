@@ -15,7 +15,7 @@ from __future__ import annotations
 import os
 
 from ksecrets.errors import KsecretsError
-from ksecrets.gitting.git import environment, failed, start
+from ksecrets.repository.process import environment, failed, start
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from ksecrets.gitting.repository import Repository
+    from ksecrets.repository.repository import Repository
 
 ATTRIBUTES = "-text diff=ksecrets"
 BEGIN = "# begin ksecrets: written by `ksecrets init` from the configuration; changes between these lines are lost"

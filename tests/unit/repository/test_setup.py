@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ksecrets.errors import ConfigError, KsecretsError
-from ksecrets.gitting import setup
-from ksecrets.gitting.repository import Repository
+from ksecrets.repository import setup
+from ksecrets.repository.repository import Repository
 from ksecrets.rules.globs import Glob
 
 if TYPE_CHECKING:

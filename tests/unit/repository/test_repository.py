@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ksecrets.errors import KsecretsError
-from ksecrets.gitting import git as git_module
-from ksecrets.gitting.repository import EMPTY, INDEX, WORKTREE, Repository, top_level
+from ksecrets.repository import process as git_module
+from ksecrets.repository.repository import EMPTY, INDEX, WORKTREE, Repository, top_level
 
 if TYPE_CHECKING:
     from tests.conftest import Repo
@@ -311,7 +311,7 @@ def test_paths_are_names_and_folders_not_patterns(
     for name in names:
         repo.write(name, "y")
     if many:
-        monkeypatch.setattr("ksecrets.gitting.repository._MANY", 0)
+        monkeypatch.setattr("ksecrets.repository.repository._MANY", 0)
     for paths, expected in (
         (["*.yaml"], ["*.yaml"]),
         (["dir"], ["dir/x", "dir/y"]),
@@ -498,7 +498,7 @@ def test_a_hook_sees_the_index_of_its_commit(repo: Repo) -> None:
     root = Path(__file__).resolve().parents[3]
     program = (
         f"import sys; sys.path.insert(0, {str(root)!r})\n"
-        "from ksecrets.gitting.repository import INDEX, Repository\n"
+        "from ksecrets.repository.repository import INDEX, Repository\n"
         f"git = Repository({str(repo.path)!r})\n"
         "print(git.index_blob('a'), git.index_blob('b'), [c[1] for c in git.changed('HEAD', INDEX)], file=sys.stderr)\n"
     )
@@ -595,7 +595,7 @@ def test_top_level_needs_no_dear_imports() -> None:
     root = Path(__file__).resolve().parents[3]
     program = (
         f"import sys; sys.path.insert(0, {str(root)!r})\n"
-        "import ksecrets.gitting.repository as r; r.top_level('.'); print(*sys.modules)"
+        "import ksecrets.repository.repository as r; r.top_level('.'); print(*sys.modules)"
     )
     done = subprocess.run([sys.executable, "-I", "-S", "-c", program], capture_output=True, text=True, check=True)
     assert not {"re", "typing", "enum", "subprocess", "shutil", "contextlib"} & set(done.stdout.split())

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ksecrets.errors import KsecretsError
-from ksecrets.gitting.repository import Repository
-from ksecrets.gitting.trust import record, recorded
+from ksecrets.repository.repository import Repository
+from ksecrets.repository.trust import record, recorded
 
 if TYPE_CHECKING:
     from tests.conftest import Repo
@@ -73,8 +73,8 @@ def test_many_at_once_lose_nothing(git: Repository, repo: Repo) -> None:
     root = Path(__file__).resolve().parents[3]
     program = (
         f"import sys; sys.path.insert(0, {str(root)!r})\n"
-        "from ksecrets.gitting.repository import Repository\n"
-        "from ksecrets.gitting.trust import record\n"
+        "from ksecrets.repository.repository import Repository\n"
+        "from ksecrets.repository.trust import record\n"
         f"git = Repository({str(repo.path)!r})\n"
         "for at in range(50): record(git, f'k{at}', 'shared'); record(git, f'{sys.argv[1]}-{at}', 'own')\n"
     )

@@ -16,7 +16,7 @@ from ksecrets.errors import KsecretsError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ksecrets.gitting.repository import Repository
+    from ksecrets.repository.repository import Repository
 
 _NAME = os.path.join("ksecrets", "trusted-kids")
 

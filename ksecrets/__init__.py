@@ -1,0 +1,106 @@
+"""Encrypted GitOps secrets: the values of YAML files, encrypted one by one, every other byte kept.
+
+The way of the data, and of the folders::
+
+    text --text/--> scalars --rules/--> chosen scalars --values/--> tokens --splice--> encrypted text
+                                            |  data key
+                                            +--envelope/, keys/--> data key wrapped for its readers --> metadata block
+
+`files` is that pipe for one whole file, both ways. `operations` are the use cases over it, one a module, and the names
+below are those use cases: they are the whole public API, and all that the command line uses. `cli`, `helm` and
+`gitting` are what people, Helm and git call; `repository` is what we ask of git.
+
+    >>> import ksecrets
+    >>> session = ksecrets.Session()                     # identities as sops finds them, plus KSECRETS_*
+    >>> ksecrets.decrypt("env/prod/secrets.yaml", session=session).text
+    >>> ksecrets.set("env/prod/secrets.yaml", "db.password", "new", session=session)
+
+Every function raises `ksecrets.errors.KsecretsError` or a subclass of it, with file, line and path, and without any
+secret in its text.
+"""
+
+from __future__ import annotations
+
+from ksecrets._version import __version__
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ksecrets.errors import KsecretsError
+    from ksecrets.operations.check import Finding, Report, check
+    from ksecrets.operations.decrypt import Decrypted, decrypt
+    from ksecrets.operations.diff import Change, FileDiff, diff
+    from ksecrets.operations.edit import edit
+    from ksecrets.operations.encrypt import encrypt
+    from ksecrets.operations.info import Info, info
+    from ksecrets.operations.session import Session
+    from ksecrets.operations.setup import env_add, git_setup, init, keygen
+    from ksecrets.operations.updatekeys import updatekeys
+    from ksecrets.operations.values import get, set, unset
+    from ksecrets.operations.writing import Encrypted
+
+# Names are looked up when they are first used: git and Helm start us for one of them at a time.
+_MODULES = {
+    "Change": "operations.diff",
+    "Decrypted": "operations.decrypt",
+    "Encrypted": "operations.writing",
+    "FileDiff": "operations.diff",
+    "Finding": "operations.check",
+    "Info": "operations.info",
+    "KsecretsError": "errors",
+    "Report": "operations.check",
+    "Session": "operations.session",
+    "check": "operations.check",
+    "decrypt": "operations.decrypt",
+    "diff": "operations.diff",
+    "edit": "operations.edit",
+    "encrypt": "operations.encrypt",
+    "env_add": "operations.setup",
+    "get": "operations.values",
+    "git_setup": "operations.setup",
+    "info": "operations.info",
+    "init": "operations.setup",
+    "keygen": "operations.setup",
+    "set": "operations.values",
+    "unset": "operations.values",
+    "updatekeys": "operations.updatekeys",
+}
+
+__all__ = [
+    "Change",
+    "Decrypted",
+    "Encrypted",
+    "FileDiff",
+    "Finding",
+    "Info",
+    "KsecretsError",
+    "Report",
+    "Session",
+    "__version__",
+    "check",
+    "decrypt",
+    "diff",
+    "edit",
+    "encrypt",
+    "env_add",
+    "get",
+    "git_setup",
+    "info",
+    "init",
+    "keygen",
+    "set",
+    "unset",
+    "updatekeys",
+]
+
+
+def __getattr__(name: str) -> Any:
+    module = _MODULES.get(name)
+    if module is None:
+        raise AttributeError(f"module 'ksecrets' has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(f"ksecrets.{module}"), name)
+    globals()[name] = value
+    return value

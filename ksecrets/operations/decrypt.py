@@ -1,0 +1,84 @@
+"""decrypt: the plaintext of one file, byte for byte what was encrypted."""
+
+from __future__ import annotations
+
+from ksecrets.errors import KsecretsError, UsageError
+from ksecrets.files import atomic
+from ksecrets.operations.reading import is_encrypted, open_file, read, refuse_plaintext
+from ksecrets.operations.session import Session
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Literal
+
+
+class Decrypted:
+    """One file in plaintext. Its repr shows none of it.
+
+    path: as given. text: the whole file, line ends and byte order mark kept. encrypted: False where it was plaintext
+    and was passed on as it is. sealed: it carried a valid seal. environment: by the rules, or None. values: how many
+    of its values were encrypted.
+    """
+
+    __slots__ = ("encrypted", "environment", "path", "sealed", "text", "values")
+
+    def __init__(
+        self, path: str, text: str, *, encrypted: bool, sealed: bool, environment: str | None, values: int
+    ) -> None:
+        self.path = path
+        self.text = text
+        self.encrypted = encrypted
+        self.sealed = sealed
+        self.environment = environment
+        self.values = values
+
+    def __repr__(self) -> str:
+        return f"<Decrypted {self.path}, {self.values} values>"
+
+
+def decrypt(
+    path: str,
+    *,
+    text: str | None = None,
+    write: bool = False,
+    plain: Literal["refuse", "pass"] = "refuse",
+    ignore_mac: bool = False,
+    require_seal: bool = False,
+    session: Session | None = None,
+) -> Decrypted:
+    """Decrypt and verify one file.
+
+    path: the file; with `text` given (its content) nothing is read, and `path` only says which rules hold; ``-`` is no
+    place at all. write: put the plaintext in the place of the file, atomically. plain: what to do with a file that has
+    no metadata: an error, or pass it on, unless its environment wants it encrypted. ignore_mac: do not check MAC and
+    seal. require_seal: a file without a seal is an error.
+
+    Raises NotEncrypted, NoIdentity, Tampered, SyntaxRefused, ConfigError; then nothing was written.
+    """
+    session = session or Session()
+    reading = read(path, text, session)
+    place = reading.place
+    if plain == "pass" and not _encrypted(reading.text, path):
+        refuse_plaintext(place)
+        return Decrypted(path, reading.text, encrypted=False, sealed=False, environment=place.environment, values=0)
+    opened = open_file(reading, session, require_seal=require_seal, ignore_mac=ignore_mac)
+    if write:
+        if reading.source is None:
+            raise UsageError("only a file can be decrypted in place", file=path)
+        for note in atomic.replace(path, opened.plaintext, expected=reading.source):
+            session.note(note, path)
+    return Decrypted(
+        path,
+        opened.plaintext,
+        encrypted=True,
+        sealed=opened.sealed,
+        environment=place.environment,
+        values=opened.values,
+    )
+
+
+def _encrypted(text: str, path: str) -> bool:
+    try:
+        return "sops" in text and is_encrypted(text)
+    except KsecretsError as error:
+        raise error.at(path) from None

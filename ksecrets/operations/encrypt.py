@@ -1,0 +1,72 @@
+"""encrypt: a plaintext file becomes an encrypted one, for the readers that the rules name."""
+
+from __future__ import annotations
+
+from ksecrets.errors import KsecretsError, UsageError
+from ksecrets.operations.inspect import inspect
+from ksecrets.operations.reading import is_encrypted, open_file, read
+from ksecrets.operations.session import Session
+from ksecrets.operations.writing import Encrypted, earlier_version, seal_file, store
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ksecrets.operations.reading import Reading
+
+
+def encrypt(
+    path: str,
+    *,
+    text: str | None = None,
+    write: bool = False,
+    age: Sequence[str] = (),
+    session: Session | None = None,
+) -> Encrypted:
+    """Encrypt one file.
+
+    path: the file; with `text` given (its plaintext) nothing is read, and `path` only says which rules hold. write:
+    put the result in the place of the file, atomically. age: recipients, where no rule names any.
+
+    Where git knows an encrypted version of the file, its data key and the tokens of unchanged values are taken over.
+    A file that is encrypted already, sealed, and as the rules say, comes back unchanged; one that sops wrote last is
+    sealed (and needs an identity for that).
+
+    Raises ConfigError, RuleViolation, Tampered, SyntaxRefused (docs/file-format.md lists why); nothing was written.
+    """
+    session = session or Session()
+    reading = read(path, text, session)
+    place = reading.place
+    if write and reading.source is None:
+        raise UsageError("only a file can be encrypted in place", file=path)
+    try:
+        encrypted = "sops" in reading.text and is_encrypted(reading.text)
+    except KsecretsError as error:
+        raise error.at(path) from None
+    if encrypted:
+        result = _again(reading, session, age)
+    else:
+        previous = None if age and place.policy is None else earlier_version(place, session)
+        result = seal_file(place, reading.text, session, previous=previous, age=age)
+        result.changed = True  # to what stands there now, though it may be what git has
+    return store(result, session, reading.source) if write else result
+
+
+def _again(reading: Reading, session: Session, age: Sequence[str]) -> Encrypted:
+    """A file that is encrypted already: unchanged where it is in order, sealed where sops wrote it last."""
+    place = reading.place
+    seen = inspect(reading.text, place)
+    if seen.sealed and not seen.plaintext_lines:
+        if place.policy is not None:
+            seen.refuse_other_readers(place.policy)
+        result = Encrypted(
+            place.path,
+            reading.text,
+            values=seen.values,
+            readers=[reader.name for reader in seen.readers],
+            environment=seen.environment,
+        )
+        result.changed = False
+        return result
+    opened = open_file(reading, session, keep_tokens=True)
+    return seal_file(place, opened.plaintext, session, previous=opened, age=age)

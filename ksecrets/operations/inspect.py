@@ -1,0 +1,85 @@
+"""What can be said of an encrypted file without any key."""
+
+from __future__ import annotations
+
+from ksecrets.envelope.metadata import identity_fields
+from ksecrets.files.choice import Choice
+from ksecrets.files.open import BOM, read_metadata
+from ksecrets.operations.writing import refuse_other_readers
+from ksecrets.rules.policy import Reader
+from ksecrets.rules.selector import Selector
+from ksecrets.text import yaml
+from ksecrets.text.node import PLAIN, SCALAR
+from ksecrets.text.resolve import resolve
+from ksecrets.values.token import PREFIX, is_token
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ksecrets.envelope.metadata import Metadata
+    from ksecrets.operations.session import Place
+    from ksecrets.rules.policy import Policy
+
+
+class Inspected:
+    """An encrypted text as it looks from outside.
+
+    sealed: it says that it carries a seal (whether that holds, only a reader can tell). values: number of tokens.
+    readers: by the rules' names. environment: under which it was sealed. plaintext_lines: lines of values that are
+    plaintext and that the selector of `policy` wants encrypted (a half-decrypted file, or a rule that changed).
+    readable_tokens: lines of tokens that the selector would leave readable.
+    """
+
+    __slots__ = (
+        "environment",
+        "metadata",
+        "place",
+        "plaintext_lines",
+        "readable_tokens",
+        "readers",
+        "sealed",
+        "values",
+    )
+
+    def __init__(self, metadata: Metadata, place: Place) -> None:
+        self.metadata = metadata
+        self.place = place
+        self.sealed = metadata.extension is not None
+        self.environment = metadata.extension.environment if metadata.extension is not None else None
+        self.values = 0
+        self.plaintext_lines: list[int] = []
+        self.readable_tokens: list[int] = []
+        self.readers: list[Reader] = []
+        for group in metadata.groups:
+            for stanza in group:
+                fields = identity_fields(stanza)
+                self.readers.append(Reader(place.reader_name(stanza.service, fields), "person", stanza.service, fields))
+
+    def refuse_other_readers(self, policy: Policy) -> None:
+        """Raises RuleViolation where the readers are not those of the rules."""
+        refuse_other_readers(self.metadata, policy, self.place)
+
+
+def inspect(text: str, place: Place) -> Inspected:
+    """Look at an encrypted text. The selector is that of the rules, else the file's own.
+
+    Raises NotEncrypted, Tampered, SyntaxRefused; needs no key and contacts nobody.
+    """
+    body = text.removeprefix(BOM)
+    metadata = read_metadata(body)
+    seen = Inspected(metadata, place)
+    selector = place.policy.selector if place.policy is not None else Selector(*metadata.selector)
+    choice = Choice(selector, yaml.scan(body) if selector.by_comment else ())
+    for node in yaml.scan(body):
+        if node.kind != SCALAR or node.value == "" or node.frame.in_key:
+            continue
+        token = node.value.startswith(PREFIX) and is_token(node.value)
+        chosen = choice.of(node)
+        if token:
+            seen.values += 1
+            if not chosen:
+                seen.readable_tokens.append(node.line)
+        elif chosen:
+            plain = node.style == PLAIN
+            if resolve(node.value, plain=plain, tag=node.tag)[1]:
+                seen.plaintext_lines.append(node.line)
+    return seen

@@ -1,0 +1,134 @@
+"""The gate that every reading goes through: what the rules and the seal say before a value is given out."""
+
+from __future__ import annotations
+
+import os
+
+from ksecrets.errors import ConfigError, KsecretsError, NotEncrypted, Tampered
+from ksecrets.files import atomic
+from ksecrets.files.open import open_text, read_metadata
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ksecrets.envelope.metadata import Metadata
+    from ksecrets.files.atomic import Source
+    from ksecrets.files.open import Opened
+    from ksecrets.operations.session import Place, Session
+
+REQUIRE_SEAL = "KSECRETS_REQUIRE_SEAL"
+
+
+class Reading:
+    """A file that was read, and where it stands. `source` is None for text that came from the caller."""
+
+    __slots__ = ("place", "source", "text")
+
+    def __init__(self, place: Place, text: str, source: Source | None) -> None:
+        self.place = place
+        self.text = text
+        self.source = source
+
+
+def read(path: str, text: str | None, session: Session) -> Reading:
+    """The text of a file and its place. `text` given: nothing is read, and `path` is only its name."""
+    place = session.place(path)
+    if text is not None:
+        return Reading(place, text, None)
+    if path == "-":
+        raise ConfigError("standard input was not read", file=path)
+    source = atomic.read(path)
+    return Reading(place, source.text, source)
+
+
+def open_file(
+    reading: Reading,
+    session: Session,
+    *,
+    require_seal: bool = False,
+    ignore_mac: bool = False,
+    keep_tokens: bool = False,
+) -> Opened:
+    """Open an encrypted file under the rules.
+
+    Raises NotEncrypted, NoIdentity, Tampered (which covers a file that the rules place in another environment than it
+    was sealed for, and one without a seal where one is required), SyntaxRefused; all with the file's name.
+    """
+    place = reading.place
+    policy = place.policy
+    required = require_seal or session.environ.get(REQUIRE_SEAL, "") not in ("", "0")
+    if policy is not None and policy.seal_required:
+        required = True
+    key = session.key_for(place)
+    seen: list[Metadata] = []
+
+    def key_after_checks(metadata: Metadata):  # type: ignore[no-untyped-def]
+        seen.append(metadata)
+        check_environment(metadata, place, session)
+        return key(metadata)
+
+    try:
+        opened = open_text(
+            reading.text,
+            data_key_for=key_after_checks,
+            require_seal=required and not ignore_mac,
+            ignore_mac=ignore_mac,
+            keep_tokens=keep_tokens,
+        )
+    except KsecretsError as error:
+        raise error.at(place.path) from None
+    extension = opened.metadata.extension
+    if extension is not None and extension.path and place.relative and extension.path != place.relative:
+        session.note(f"was sealed as {extension.path}: moved or copied", place.path)
+    if ignore_mac:
+        session.note("MAC and seal were NOT checked (--ignore-mac)", place.path)
+    for note in opened.notes:
+        session.note(note, place.path)
+    return opened
+
+
+def check_environment(metadata: Metadata, place: Place, session: Session) -> None:
+    """Refuse a file whose stored environment is not the one that the rules give it (security.md rule 8)."""
+    stored = metadata.extension.environment if metadata.extension is not None else None
+    if stored is None:
+        return
+    if place.environment is not None and place.environment != stored:
+        raise Tampered(
+            f"sealed for environment {stored}, and the rules give it {place.environment}",
+            hint=f"a file of {stored} was copied over it; restore it from git",
+        )
+    if place.rules is None and place.top is not None:
+        refuse_vanished_rules(place, session)
+
+
+def refuse_vanished_rules(place: Place, session: Session) -> None:
+    """Refuse to go on where the trusted ref has a configuration and the working tree has none (rule 3)."""
+    repository = session.repository(place)
+    if repository is None or place.top is None or os.path.lexists(os.path.join(place.top, ".ksecrets.yaml")):
+        return
+    ref = repository.trusted_ref()
+    if ref is not None and repository.blob(f"{ref}:.ksecrets.yaml") is not None:
+        raise ConfigError(
+            f".ksecrets.yaml is missing here, and {ref} has one",
+            file=place.path,
+            hint=f"git checkout {ref} -- .ksecrets.yaml",
+        )
+
+
+def refuse_plaintext(place: Place) -> None:
+    """Refuse a plaintext file where its environment wants it encrypted."""
+    if place.policy is None:
+        return
+    raise NotEncrypted(
+        f"is plaintext, and {place.policy.environment or place.policy.source} wants it encrypted",
+        file=place.path,
+        hint=f"ksecrets encrypt -i {place.path}",
+    )
+
+
+def is_encrypted(text: str) -> bool:
+    """Whether a text has a metadata block. Raises SyntaxRefused where it is not YAML, Tampered for a broken block."""
+    try:
+        read_metadata(text)
+    except NotEncrypted:
+        return False
+    return True

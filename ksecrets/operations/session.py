@@ -1,0 +1,144 @@
+"""What one run of the program knows: identities, rules and data keys, each found once for all its files."""
+
+from __future__ import annotations
+
+import os
+
+from ksecrets.envelope.wrap import reader_name, unwrap
+from ksecrets.errors import KsecretsError
+from ksecrets.keys.identities import Identities
+from ksecrets.rules import load
+from ksecrets.values.cipher import DataKey
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from ksecrets.envelope.metadata import Metadata
+    from ksecrets.repository.repository import Repository
+    from ksecrets.rules.load import Rules
+    from ksecrets.rules.policy import Policy
+
+STDIN = "-"
+
+
+class Place:
+    """Where a file stands, and what is said about it there.
+
+    path: as the user gave it, for messages. real: absolute, without symlinks; None for standard input.
+    top: the top of the git working tree, or None outside of git. relative: the path below `top`, or outside of git
+    below the folder of the rules, with `/`; None where there is neither. rules, policy: None where there are none.
+    """
+
+    __slots__ = ("path", "policy", "real", "relative", "rules", "top")
+
+    def __init__(
+        self,
+        path: str,
+        real: str | None = None,
+        top: str | None = None,
+        relative: str | None = None,
+        rules: Rules | None = None,
+        policy: Policy | None = None,
+    ) -> None:
+        self.path = path
+        self.real = real
+        self.top = top
+        self.relative = relative
+        self.rules = rules
+        self.policy = policy
+
+    @property
+    def environment(self) -> str | None:
+        """The environment that the rules give the file."""
+        return self.policy.environment if self.policy is not None else None
+
+    def reader_name(self, service: str, fields: Mapping[str, str]) -> str:
+        """A reader's name by the rules, or what identifies it."""
+        return reader_name(service, dict(fields), self.rules.name_of if self.rules is not None else None)
+
+
+class Session:
+    """Identities, rules and unwrapped data keys of one run; use one session for many files.
+
+    environ: where identities and settings are looked for (the process's environment by default).
+    notes: remarks for the user, in the order in which they came up; whoever prints them clears the list.
+    Keeps keys in memory only, and shows nothing of them.
+    """
+
+    __slots__ = ("_identities", "_keys", "_repositories", "_rules", "environ", "notes")
+
+    def __init__(self, environ: Mapping[str, str] | None = None) -> None:
+        self.environ: Mapping[str, str] = os.environ if environ is None else environ
+        self.notes: list[str] = []
+        self._identities: Identities | None = None
+        self._keys: dict[tuple[str, ...], DataKey] = {}
+        self._rules: dict[str, Rules | None] = {}
+        self._repositories: dict[str, Repository | None] = {}
+
+    def __repr__(self) -> str:
+        return "Session(...)"
+
+    def note(self, text: str, path: str | None = None) -> None:
+        """Leave a remark, once."""
+        remark = f"{path}: {text}" if path else text
+        if remark not in self.notes:
+            self.notes.append(remark)
+
+    def place(self, path: str) -> Place:
+        """Where a path stands. The file need not exist. Raises ConfigError and RuleViolation."""
+        if path == STDIN:
+            return Place(path)
+        real = os.path.realpath(path)
+        folder = os.path.dirname(real)
+        try:
+            if folder not in self._rules:
+                self._rules[folder] = load.find(real)
+            rules = self._rules[folder]
+            top = _top(folder)
+            policy = rules.policy_for(path) if rules is not None else None
+        except KsecretsError as error:
+            raise error.at(path) from None
+        root = top or (rules.root if rules is not None else None)
+        relative = None
+        if root is not None and real.startswith(root.rstrip(os.sep) + os.sep):
+            relative = real[len(root.rstrip(os.sep)) + 1 :].replace(os.sep, "/")
+        return Place(path, real, top, relative, rules, policy)
+
+    def repository(self, place: Place) -> Repository | None:
+        """The git repository that a file stands in, or None outside of git (or without git)."""
+        if place.top is None:
+            return None
+        if place.top not in self._repositories:
+            from ksecrets.repository.repository import Repository
+
+            self._repositories[place.top] = Repository(place.top)
+        return self._repositories[place.top]
+
+    def key_for(self, place: Place) -> Callable[[Metadata], DataKey]:
+        """The function that gives the data key for a file's metadata, or raises NoIdentity."""
+
+        def key(metadata: Metadata) -> DataKey:
+            wrapped = tuple(sorted(stanza.fields.get("enc", "") for group in metadata.groups for stanza in group))
+            found = self._keys.get(wrapped)
+            if found is None:
+                if self._identities is None:
+                    self._identities = Identities.from_environment(self.environ)
+                raw, _ = unwrap(metadata, self._identities, name_of=place.rules.name_of if place.rules else None)
+                for note in self._identities.notes:
+                    self.note(note)
+                found = self._keys[wrapped] = DataKey(raw)
+            return found
+
+        return key
+
+
+def _top(folder: str) -> str | None:
+    """The folder upwards that has a `.git` (a folder, or the file of a worktree or submodule); starts no process."""
+    while True:
+        if os.path.lexists(os.path.join(folder, ".git")):
+            return folder
+        above = os.path.dirname(folder)
+        if above == folder:
+            return None
+        folder = above

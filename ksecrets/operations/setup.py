@@ -1,0 +1,256 @@
+"""keygen, init, env add: from an empty repository to one that can be encrypted."""
+
+from __future__ import annotations
+
+import os
+
+from ksecrets.errors import ConfigError, KsecretsError, UsageError
+from ksecrets.files import atomic
+from ksecrets.keys import keygen as generator
+from ksecrets.keys.identities import Identities, keys_path
+from ksecrets.operations.session import Session
+from ksecrets.repository.repository import Repository, top_level
+from ksecrets.repository.setup import set_up
+from ksecrets.rules import edit
+from ksecrets.rules.config import FILE, Config, parse
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+KEY, CONFIG, GIT, WARN, NEXT = "key", "config", "git", "warn", "next"
+
+
+class Done:
+    """What a set-up step did, for people.
+
+    lines: (label, text) pairs in order; labels are ``key``, ``config``, ``git``, ``warn`` and ``next``.
+    public: the recipient of the identity that was made or found, or None.
+    """
+
+    __slots__ = ("lines", "public")
+
+    def __init__(self) -> None:
+        self.lines: list[tuple[str, str]] = []
+        self.public: str | None = None
+
+    def say(self, label: str, text: str) -> None:
+        self.lines.append((label, text))
+
+
+def keygen(path: str | None = None, *, keyring: bool = False, session: Session | None = None) -> Done:
+    """Make an age identity (X25519).
+
+    path: a new file for it; by default it is added to the file where sops also looks (mode 0600). keyring: into the
+    keyring of the system instead. Raises ConfigError where the file exists, or there is no keyring.
+    """
+    session = session or Session()
+    done = Done()
+    identity = generator.generate()
+    done.public = identity.public
+    if keyring:
+        if path is not None:
+            raise UsageError("an identity goes either to a file or to the keyring")
+        generator.keep_in_keyring(identity, session.environ)
+        where = "the keyring of the system"
+    elif path is not None:
+        generator.write_new(path, identity)
+        where = f"{path} (0600)"
+    else:
+        path = keys_path(session.environ)
+        if path is None:
+            raise ConfigError("no folder for keys is known", hint="name a file: ksecrets keygen -o FILE")
+        generator.add_to(path, identity)
+        where = f"{_tilde(path, session)} (0600)"
+    done.say(KEY, f"created {where}: {identity.public}")
+    return done
+
+
+def init(
+    *,
+    name: str | None = None,
+    env: str = "dev",
+    files: Sequence[str] = (),
+    keyring: bool = False,
+    path: str = ".",
+    session: Session | None = None,
+) -> Done:
+    """Set up the git repository around `path`: an identity, `.ksecrets.yaml`, git of this clone. Idempotent.
+
+    name: of this person in the configuration (by default from git or the system). env: the first environment.
+    files: its patterns (by default every ``ENV/secrets*.yaml``). keyring: where a new identity goes.
+    Raises ConfigError outside of git.
+    """
+    session = session or Session()
+    repository = _repository(path)
+    done = Done()
+    publics = _own_recipients(session)
+    if publics:
+        done.say(KEY, f"found {publics[0]}")
+    else:
+        made = keygen(keyring=keyring, session=session)
+        publics = [made.public or ""]
+        done.lines += made.lines
+    done.public = publics[0]
+    file = os.path.join(repository.top, FILE)
+    if os.path.lexists(file):
+        config = parse(atomic.read(file).text)
+        own = _own_name(config, publics)
+        done.say(CONFIG, f"kept {FILE} ({_summary(config)})")
+        if own is None:
+            done.say(WARN, f"none of your identities is a recipient in {FILE}: ask a reader to add {publics[0]}")
+    else:
+        own = name or _person(repository, session)
+        text = edit.new_config(own, publics[0], env, list(files) or default_files(env))
+        atomic.create(file, text)
+        config = parse(text)
+        done.say(CONFIG, f"wrote {FILE} ({env}: {own})")
+        if os.path.lexists(os.path.join(repository.top, ".sops.yaml")):
+            done.say(WARN, f"{FILE} takes the place of .sops.yaml, which ksecrets no longer reads here")
+    _set_up_git(repository, config, done)
+    for environment in config.environments.values():
+        if len(environment.readers) == 1:
+            done.say(WARN, f"{environment.name} has one reader: lose this key, lose the secrets")
+    done.say(NEXT, f"git add {FILE} .gitattributes; ksecrets encrypt -i {_example(config)}")
+    return done
+
+
+def env_add(
+    name: str,
+    *,
+    machine: str | None = None,
+    deliver: Callable[[str], None] | None = None,
+    files: Sequence[str] = (),
+    readers: Sequence[str] = (),
+    path: str = ".",
+    session: Session | None = None,
+) -> Done:
+    """Add an environment with readers of its own to `.ksecrets.yaml`. Idempotent.
+
+    machine: also make an identity for a machine of that name; its private key goes to `deliver` (as the text of an
+    identity file) before anything is written, and nowhere else. readers: names from the configuration; by default the
+    person whose identity is at hand. files: patterns, by default every ``NAME/secrets*.yaml``.
+    """
+    session = session or Session()
+    repository = _repository(path)
+    file = os.path.join(repository.top, FILE)
+    if not os.path.lexists(file):
+        raise ConfigError(f"there is no {FILE} yet", hint="ksecrets init")
+    source = atomic.read(file)
+    config = parse(source.text)
+    names = list(readers)
+    if not names:
+        own = _own_name(config, _own_recipients(session))
+        if own is None:
+            raise ConfigError(
+                f"none of your identities is a recipient in {FILE}", hint="say who reads it: --reader NAME"
+            )
+        names = [own]
+    done = Done()
+    text = source.text
+    if machine is not None:
+        names.append(machine)
+        if machine in config.recipients:
+            done.say(KEY, f"kept {machine} (its private key was given out when it was made)")
+        else:
+            if deliver is None:
+                raise UsageError("there is nowhere to give the machine's private key to")
+            identity = generator.generate()
+            text = edit.add_recipient(text, machine, {"age": identity.public}, "machine")
+            edit.add_environment(text, name, list(files) or _files_of(config, name), names)  # refuse before delivery
+            deliver(identity.text)
+            done.public = identity.public
+            done.say(KEY, f"created {machine} {identity.public}: its private key is on standard output only")
+    text = edit.add_environment(text, name, list(files) or _files_of(config, name), names)
+    if text == source.text:
+        done.say(CONFIG, f"kept {FILE} ({name} is there)")
+    else:
+        atomic.replace(file, text, expected=source)
+        done.say(CONFIG, f"added {name} to {FILE}: {', '.join(names)}")
+    config = parse(text)
+    _set_up_git(repository, config, done)
+    if len(config.environments[name].readers) == 1:
+        done.say(WARN, f"{name} has one reader: lose this key, lose the secrets")
+    done.say(NEXT, f"ksecrets encrypt -i {_example(config, name)}")
+    return done
+
+
+def git_setup(*, path: str = ".", session: Session | None = None) -> Done:
+    """Set up git of this clone for the configuration that is there (a fresh clone needs it once)."""
+    repository = _repository(path)
+    file = os.path.join(repository.top, FILE)
+    if not os.path.lexists(file):
+        raise ConfigError(f"there is no {FILE} here", hint="ksecrets init")
+    done = Done()
+    _set_up_git(repository, parse(atomic.read(file).text), done)
+    return done
+
+
+def default_files(env: str) -> list[str]:
+    """The patterns of an environment that was given none."""
+    return [f"**/{env}/secrets*.yaml"]
+
+
+def _files_of(config: Config, name: str) -> list[str]:
+    """The patterns that an environment has already, so that adding it again is no change."""
+    known = config.environments.get(name)
+    return [glob.pattern for glob in known.globs] if known is not None else default_files(name)
+
+
+def _repository(path: str) -> Repository:
+    top = top_level(path)
+    if top is None:
+        raise ConfigError("this is not a git repository", hint="git init, then again")
+    return Repository(top)
+
+
+def _own_recipients(session: Session) -> list[str]:
+    """The age recipients of the identities at hand; ssh keys are not taken for it."""
+    identities = Identities.from_environment(session.environ)
+    found = [identity.public for identity in identities if identity.public and identity.public.startswith("age1")]
+    for note in identities.notes:
+        session.note(note)
+    return list(dict.fromkeys(found))
+
+
+def _own_name(config: Config, publics: Sequence[str]) -> str | None:
+    for public in publics:
+        name = config.name_of("age", {"recipient": public})
+        if name is not None:
+            return name
+    return None
+
+
+def _person(repository: Repository, session: Session) -> str:
+    """A name for the configuration: the first word of git's user.name, else the system's user."""
+    try:
+        given = repository.config_get("user.name") or ""
+    except KsecretsError:
+        given = ""
+    words = (given or session.environ.get("USER") or session.environ.get("USERNAME") or "me").split()
+    slug = "".join(letter if letter.isalnum() else "-" for letter in words[0].lower()) if words else ""
+    return slug.strip("-") or "me"
+
+
+def _set_up_git(repository: Repository, config: Config, done: Done) -> None:
+    globs = [glob.pattern for environment in config.environments.values() for glob in environment.globs]
+    changed = set_up(repository, globs)
+    for line in changed or ["is set up for this clone"]:
+        done.say(GIT, line)
+
+
+def _summary(config: Config) -> str:
+    names = list(config.environments)
+    return ", ".join(names[:4]) + (", ..." if len(names) > 4 else "") if names else "no environments"
+
+
+def _example(config: Config, env: str | None = None) -> str:
+    """A file name that the patterns of an environment take."""
+    env = env or next(iter(config.environments), "dev")
+    pattern = config.environments[env].globs[0].pattern if env in config.environments else ""
+    return pattern.replace("**/", "env/").replace("*", "") or "FILE"
+
+
+def _tilde(path: str, session: Session) -> str:
+    home = session.environ.get("HOME", "")
+    return "~" + path[len(home) :] if home and path.startswith(home + os.sep) else path

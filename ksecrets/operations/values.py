@@ -1,0 +1,66 @@
+"""get, set, unset: one value of one file."""
+
+from __future__ import annotations
+
+from ksecrets.errors import KsecretsError
+from ksecrets.operations.reading import open_file, read
+from ksecrets.operations.session import Session
+from ksecrets.operations.writing import Encrypted, seal_file, store
+from ksecrets.text.path import parse as parse_path
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def get(path: str, key: str, *, text: str | None = None, session: Session | None = None) -> str:
+    """One value of one file, decrypted: a scalar's content, a collection as YAML.
+
+    key: ``a.b[0].c`` or ``["a"]["b"][0]``; in a stream of documents it means the first one. Raises as `decrypt` does,
+    and KsecretsError where there is no such value.
+    """
+    session = session or Session()
+    reading = read(path, text, session)
+    opened = open_file(reading, session)
+    from ksecrets.text.extract import extract
+
+    try:
+        return extract(opened.plaintext, parse_path(key))
+    except KsecretsError as error:
+        raise error.at(path) from None
+
+
+def set(path: str, key: str, value: object, *, session: Session | None = None) -> Encrypted:  # noqa: A001
+    """Set one value of one file, and write it; every other byte of the plaintext stays.
+
+    value: a str, or what JSON knows (int, float, bool, None, list, dict). Missing mappings on the way are made.
+    Whether the new value is encrypted is for the rules to say, never for the file.
+    """
+
+    def change(plaintext: str) -> str:
+        from ksecrets.text.patch import set_value
+
+        return set_value(plaintext, parse_path(key), value)
+
+    return _change(path, change, session or Session())
+
+
+def unset(path: str, key: str, *, session: Session | None = None) -> Encrypted:
+    """Remove one value of one file with its key, and write it."""
+
+    def change(plaintext: str) -> str:
+        from ksecrets.text.patch import unset_value
+
+        return unset_value(plaintext, parse_path(key))
+
+    return _change(path, change, session or Session())
+
+
+def _change(path: str, change: Callable[[str], str], session: Session) -> Encrypted:
+    reading = read(path, None, session)
+    opened = open_file(reading, session, keep_tokens=True)
+    try:
+        plaintext = change(opened.plaintext)
+    except KsecretsError as error:
+        raise error.at(path) from None
+    return store(seal_file(reading.place, plaintext, session, previous=opened), session, reading.source)

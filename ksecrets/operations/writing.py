@@ -1,0 +1,339 @@
+"""The gate that every writing goes through.
+
+A write follows the configuration, never the metadata of the file (security.md rule 5); it never quietly adds a reader;
+it uses an old data key only where that key is known to be ours (rule 1); and what it would write has been opened and
+compared before anything is replaced.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+from ksecrets import keys
+from ksecrets.envelope.metadata import Extension, Metadata, identity_fields
+from ksecrets.envelope.wrap import wrap
+from ksecrets.errors import ConfigError, KsecretsError, NoIdentity, NotEncrypted, RuleViolation, SyntaxRefused, Tampered
+from ksecrets.files import atomic
+from ksecrets.files.open import open_text, read_metadata
+from ksecrets.files.seal import seal_text
+from ksecrets.operations.reading import check_environment, refuse_vanished_rules
+from ksecrets.rules.policy import Policy, Reader, identity
+from ksecrets.rules.selector import Selector
+from ksecrets.values.cipher import DataKey
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ksecrets.envelope.recipient import Stanza
+    from ksecrets.files.atomic import Source
+    from ksecrets.files.open import Opened
+    from ksecrets.operations.session import Place, Session
+
+SOPS_VERSION = "3.13.3"
+"""What new files say in `version`: the version of sops whose format they are in."""
+
+
+class Encrypted:
+    """The result of a write.
+
+    path: as given. text: the encrypted file. changed: it differs from what was there before. written: it was put
+    on the disk. values: number of encrypted values. readers: their names, in the order of the rules.
+    environment: of the rules, or None. new_key: the file got a new data key.
+    """
+
+    __slots__ = ("changed", "environment", "new_key", "path", "readers", "text", "values", "written")
+
+    def __init__(self, path: str, text: str, *, values: int, readers: Sequence[str], environment: str | None) -> None:
+        self.path = path
+        self.text = text
+        self.values = values
+        self.readers = list(readers)
+        self.environment = environment
+        self.changed = True
+        self.written = False
+        self.new_key = False
+
+
+def policy_for(place: Place, previous: Opened | None, age: Sequence[str], session: Session) -> Policy:
+    """By which rules a file is to be written: the configuration, an explicit `--age`, or at last the file itself.
+
+    Raises ConfigError where nothing says who reads the file, RuleViolation where `--age` goes against the rules.
+    """
+    policy = place.policy
+    if policy is None and place.rules is None and place.top is not None:
+        refuse_vanished_rules(place, session)
+    if age:
+        readers = [_explicit(recipient, place) for recipient in age]
+        if policy is None:
+            selector = Selector(*previous.metadata.selector) if previous is not None else Selector()
+            return Policy(environment=None, source="--age", recipients=tuple(readers), selector=selector)
+        if _identities(readers) != _identities(policy.recipients):
+            raise RuleViolation(
+                f"--age names other readers than {policy.source}",
+                file=place.path,
+                details=[f"rules: {', '.join(reader.name for reader in policy.recipients)}"],
+                hint="leave --age out, or change the rules",
+            )
+    if policy is not None:
+        if policy.shares is not None:
+            raise ConfigError(
+                "the rules want Shamir shares, which this version reads but does not write", file=place.path
+            )
+        if not policy.recipients:
+            raise ConfigError(f"{policy.source} names no readers", file=place.path)
+        return policy
+    if previous is not None:
+        metadata = previous.metadata
+        if len(metadata.groups) != 1:
+            raise ConfigError("the file has several key groups, and no rule says how to write it", file=place.path)
+        if not previous.sealed:
+            session.note(
+                "no rule is at hand: readers and selector are taken from the file, which has no seal", place.path
+            )
+        readers = [
+            Reader(place.reader_name(stanza.service, fields), "person", stanza.service, fields)
+            for stanza in metadata.groups[0]
+            for fields in [identity_fields(stanza)]
+        ]
+        return Policy(
+            environment=None,
+            source="the file's own metadata",
+            recipients=tuple(readers),
+            selector=Selector(*metadata.selector),
+            mac_only_encrypted=metadata.mac_only_encrypted,
+        )
+    if place.rules is not None:
+        raise ConfigError(
+            f"no rule in {os.path.basename(place.rules.file)} is about this file",
+            file=place.path,
+            hint="add its path to an environment's `files`, or give --age RECIPIENT",
+        )
+    raise ConfigError(
+        "nothing says who may read this file", file=place.path, hint="run `ksecrets init`, or give --age RECIPIENT"
+    )
+
+
+def seal_file(
+    place: Place,
+    plaintext: str,
+    session: Session,
+    *,
+    previous: Opened | None,
+    age: Sequence[str] = (),
+    same_readers: bool = True,
+) -> Encrypted:
+    """Encrypt a plaintext for a place; nothing is written to the disk.
+
+    previous: the encrypted version before, opened and verified with its tokens, or None. same_readers: refuse where
+    its readers are not those of the rules (otherwise they are made so: `updatekeys`).
+    """
+    policy = policy_for(place, previous, age, session)
+    try:
+        return _sealed(place, plaintext, session, previous, policy, same_readers)
+    except KsecretsError as error:
+        raise error.at(place.path) from None
+
+
+def _sealed(
+    place: Place, plaintext: str, session: Session, previous: Opened | None, policy: Policy, same_readers: bool
+) -> Encrypted:
+    if previous is not None and same_readers:
+        refuse_other_readers(previous.metadata, policy, place)
+    key, stanzas = _reused(place, session, previous, policy)
+    new_key = key is None
+    if key is None:
+        key = DataKey.new()
+        recipients = [keys.recipient(reader.service, dict(reader.fields)) for reader in policy.recipients]
+        stanzas = key.wrapped_by(lambda raw: wrap(raw, recipients))
+    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    before = previous.metadata.lastmodified if previous is not None else ""
+    metadata = Metadata(
+        lastmodified=max(now, before) if before.endswith("Z") else now,
+        mac="",
+        version=(previous.metadata.version if previous is not None else "") or SOPS_VERSION,
+        groups=(tuple(stanzas),),
+        selector=(policy.selector.kind, policy.selector.value),
+        mac_only_encrypted=policy.mac_only_encrypted,
+        extension=Extension(kid=key.kid, environment=policy.environment, path=place.relative),
+    )
+    tokens = previous.tokens if previous is not None and not new_key else None
+    if previous is not None and previous.sealed and not new_key and plaintext == previous.plaintext:
+        same = seal_text(
+            plaintext,
+            data_key=key,
+            metadata=metadata.replace(lastmodified=before),
+            comments=policy.comments,
+            old_tokens=tokens,
+        )
+        if same.text == previous.text:
+            return _result(place, policy, same.text, same.values, changed=False, new_key=False)
+    sealed = seal_text(plaintext, data_key=key, metadata=metadata, comments=policy.comments, old_tokens=tokens)
+    if sealed.sops_refuses:
+        if policy.sops_compatible == "require":
+            raise RuleViolation(
+                "sops could not read this file, and the rules require that it can",
+                details=sealed.sops_refuses,
+                hint="write these values in another way, or set `sops-compatible: prefer`",
+            )
+        session.note("sops will not read this file: " + "; ".join(sealed.sops_refuses[:3]), place.path)
+    for warning in policy.warnings:
+        session.note(warning)
+    result = _result(place, policy, sealed.text, sealed.values, changed=True, new_key=new_key)
+    if new_key:
+        _record(place, key, session)
+    return result
+
+
+def store(result: Encrypted, session: Session, expected: Source | None) -> Encrypted:
+    """Put a changed result on the disk, atomically; `expected` is what was read before."""
+    if result.changed:
+        if expected is None:
+            for note in atomic.write(result.path, result.text):
+                session.note(note, result.path)
+        else:
+            for note in atomic.replace(result.path, result.text, expected=expected):
+                session.note(note, result.path)
+        result.written = True
+    return result
+
+
+def earlier_version(place: Place, session: Session) -> Opened | None:
+    """The encrypted version of a file that git knows (index, then HEAD), opened; None where there is none to use.
+
+    It is what makes `encrypt -i` after `decrypt -i` change only what was changed.
+    """
+    repository = session.repository(place)
+    if repository is None or place.relative is None:
+        return None
+    seen = None
+    for spec in (f":{place.relative}", f"HEAD:{place.relative}"):
+        raw = repository.blob(spec)
+        if raw is None or raw == seen:
+            continue
+        seen = raw
+        try:
+            text = raw.decode("utf-8")
+            if place.policy is not None and _identities_of(read_metadata(text)) != _identities(place.policy.recipients):
+                continue
+            opened = open_text(text, data_key_for=session.key_for(place), keep_tokens=True)
+            check_environment(opened.metadata, place, session)
+        except (NotEncrypted, NoIdentity, SyntaxRefused, UnicodeDecodeError):
+            continue
+        except Tampered as error:
+            session.note(f"the version in git is not used: {error.message}", place.path)
+            continue
+        return opened
+    return None
+
+
+def _reused(
+    place: Place, session: Session, previous: Opened | None, policy: Policy
+) -> tuple[DataKey | None, tuple[Stanza, ...]]:
+    """The data key of the version before with the stanzas of its readers, or None where it must not be used again."""
+    if previous is None:
+        return None, ()
+    metadata = previous.metadata
+    wanted = _identities(policy.recipients)
+    there = _identities_of(metadata)
+    if len(metadata.groups) != 1 or not there <= wanted:
+        session.note("a reader was taken out: the file gets a new data key", place.path)
+        return None, ()
+    reason = _distrust(place, session, previous)
+    if reason is not None:
+        session.note(f"the file gets a new data key: {reason}", place.path)
+        return None, ()
+    by_identity = {identity(stanza.service, identity_fields(stanza)): stanza for stanza in metadata.groups[0]}
+    stanzas: list[Stanza] = []
+    for reader in policy.recipients:
+        stanza = by_identity.get(identity(reader.service, reader.fields))
+        if stanza is None:
+            recipient = keys.recipient(reader.service, dict(reader.fields))
+            stanza = previous.data_key.wrapped_by(recipient.wrap)
+        stanzas.append(stanza)
+    return previous.data_key, tuple(stanzas)
+
+
+def _distrust(place: Place, session: Session, previous: Opened) -> str | None:
+    """Why a data key must not take up new secrets, or None (security.md rules 1 and 8)."""
+    repository = session.repository(place)
+    extension = previous.metadata.extension
+    if repository is None or place.relative is None:
+        return None
+    kid = previous.data_key.kid
+    was = extension.path if extension is not None else None
+    if was and was != place.relative and place.top is not None:
+        try:
+            other = read_metadata(atomic.read(os.path.join(place.top, *was.split("/"))).text)
+        except KsecretsError:
+            pass
+        else:
+            if other.extension is not None and other.extension.kid == kid:
+                return f"it is a copy of {was}"
+    from ksecrets.repository import trust
+
+    if kid in trust.recorded(repository):
+        return None
+    ref = repository.trusted_ref()
+    for path in (place.relative, was):
+        raw = repository.blob(f"{ref}:{path}") if ref is not None and path else None
+        if raw is None:
+            continue
+        try:
+            metadata = read_metadata(raw.decode("utf-8"))
+            trusted = metadata.extension.kid if metadata.extension is not None else session.key_for(place)(metadata).kid
+        except (KsecretsError, UnicodeDecodeError):
+            continue
+        if trusted == kid:
+            return None
+    return f"its data key is not known from {ref or 'a trusted ref'}, nor was it made here"
+
+
+def _record(place: Place, key: DataKey, session: Session) -> None:
+    repository = session.repository(place)
+    if repository is not None and place.relative is not None:
+        from ksecrets.repository import trust
+
+        trust.record(repository, key.kid, place.relative)
+
+
+def refuse_other_readers(metadata: Metadata, policy: Policy, place: Place) -> None:
+    wanted = _identities(policy.recipients)
+    if _identities_of(metadata) == wanted and len(metadata.groups) == 1:
+        return
+    there = [
+        place.reader_name(stanza.service, identity_fields(stanza)) for group in metadata.groups for stanza in group
+    ]
+    raise RuleViolation(
+        f"its readers are not those of {policy.source}, so nothing was written",
+        file=place.path,
+        details=[f"file:  {', '.join(there)}", f"rules: {', '.join(reader.name for reader in policy.recipients)}"],
+        hint=f"ksecrets updatekeys {place.path}",
+    )
+
+
+def _identities(readers: Sequence[Reader]) -> set[tuple[object, ...]]:
+    return {identity(reader.service, reader.fields) for reader in readers}
+
+
+def _identities_of(metadata: Metadata) -> set[tuple[object, ...]]:
+    return {identity(stanza.service, identity_fields(stanza)) for group in metadata.groups for stanza in group}
+
+
+def _explicit(recipient: str, place: Place) -> Reader:
+    fields = keys.recipient("age", {"recipient": recipient}).identity_fields()
+    return Reader(place.reader_name("age", fields), "person", "age", fields)
+
+
+def _result(place: Place, policy: Policy, text: str, values: int, *, changed: bool, new_key: bool) -> Encrypted:
+    result = Encrypted(
+        place.path,
+        text,
+        values=values,
+        readers=[reader.name for reader in policy.recipients],
+        environment=policy.environment,
+    )
+    result.changed = changed
+    result.new_key = new_key
+    return result
