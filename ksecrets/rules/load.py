@@ -9,15 +9,17 @@ from __future__ import annotations
 import os
 
 from ksecrets.errors import ConfigError, RuleViolation
-from ksecrets.rules import config, sopsconfig
+from ksecrets.rules import config
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import Literal
 
+    from ksecrets.rules import sopsconfig
     from ksecrets.rules.policy import Policy
 
+_SOPS_FILE = ".sops.yaml"
 _MAX_SIZE = 4 * 1024 * 1024  # characters; far above any configuration, far below what would hurt
 
 
@@ -98,8 +100,10 @@ def find(start: str) -> Rules | None:
         if folder == top:
             break
     for folder in folders:
-        file = os.path.join(folder, sopsconfig.FILE)
+        file = os.path.join(folder, _SOPS_FILE)
         if os.path.isfile(file):
+            from ksecrets.rules import sopsconfig
+
             return Rules(file, sopsconfig.parse(_read(file), shown(file)))
     return None
 
