@@ -20,8 +20,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# pytest-xdist's workers, and jobs in the background of a shell, ignore Ctrl-C, and what they start would inherit that.
-# A handler that does nothing ignores it just as well and is not inherited.
+# A job in the background of a script ignores SIGINT, and what the tests start would inherit that. A handler that does
+# nothing ignores it just as well and is not inherited.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, lambda *_: None)
 
