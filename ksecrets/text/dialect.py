@@ -61,7 +61,7 @@ def is_plain_text(source: str) -> bool:
     block collection or at the top of a document. On the safe side where readers are known to be picky."""
     if not source or source[0] in _BAD_FIRST or source[-1] in " :":
         return False
-    if not (source.isprintable() if source.isascii() else all(map(_may_stand, source))):
+    if not is_visible(source):
         return False
     if ": " in source or " #" in source or source.startswith(("---", "...", "<<", "ENC[")):
         return False
@@ -127,6 +127,11 @@ def quote(text: str) -> str:
     if text.isascii() and text.isprintable() and '"' not in text and "\\" not in text:
         return f'"{text}"'
     return '"' + "".join(_ESCAPES.get(char) or (char if _may_stand(char) else _escape(char)) for char in text) + '"'
+
+
+def is_visible(text: str) -> bool:
+    """Whether every character may stand in YAML without an escape, on one line, and is one that a terminal shows."""
+    return text.isprintable() if text.isascii() else all(map(_may_stand, text))
 
 
 def _may_stand(char: str) -> bool:
