@@ -6,6 +6,7 @@ from ksecrets.envelope.emit import flow, metadata_lines
 from ksecrets.errors import AlreadyEncrypted, NotEncrypted, SyntaxRefused, Tampered
 from ksecrets.files.choice import Choice
 from ksecrets.files.open import BOM, header_fields, open_text, reader_groups
+from ksecrets.files.sopsreads import watch
 from ksecrets.files.walk import Walk, key_of
 from ksecrets.rules.selector import Selector
 from ksecrets.text import block, yaml
@@ -24,7 +25,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ksecrets.envelope.metadata import Metadata
+    from ksecrets.envelope.metadata import Metadata, Tree
     from ksecrets.values.cipher import DataKey
 
     Tokens = Mapping[tuple[str, str, bytes], list[tuple[str, bytes]]]
@@ -127,7 +128,8 @@ class _Writing:
         comment_spans: list[tuple[int, int]] = []
         column = 0
         behind = ""
-        walk = Walk(yaml.scan(body), self.choice, self.mac, self.seal, mac_only_chosen=self.mac_only)
+        nodes = watch(yaml.scan(body), self.result.sops_refuses)
+        walk = Walk(nodes, self.choice, self.mac, self.seal, mac_only_chosen=self.mac_only)
         for node in walk.values():
             kind = node.kind
             if kind == SCALAR:
@@ -167,10 +169,8 @@ class _Writing:
             behind = "x" if body else ""
             place = len(pieces)
             position = end
-        if own_document:
-            self.result.sops_refuses.append("the first document is no mapping")
-        if walk.shared and self.result.values:
-            self.result.sops_refuses.extend(self.alias_reasons())
+        if walk.shared_chosen or (walk.shared and self.result.values):
+            self.result.sops_refuses.append("an alias stands for an encrypted value, or in the place of one")
         self.result.body = "".join(pieces) + body[position:]
         tree = self.block_tree()
         if in_flow:
@@ -248,10 +248,7 @@ class _Writing:
         sealed = self.data_key.encrypt(content, iv, associated)
         return tokens.write(sealed[:-TAG_LENGTH], iv, sealed[-TAG_LENGTH:], kind), iv
 
-    def alias_reasons(self) -> list[str]:
-        return ["an alias stands for an encrypted value"]
-
-    def block_tree(self) -> Mapping[str, object]:
+    def block_tree(self) -> Mapping[str, Tree]:
         """The metadata with residues, MAC and seal in it."""
         metadata = self.metadata
         extension = metadata.extension

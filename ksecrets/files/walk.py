@@ -27,7 +27,18 @@ class Walk:
     SCALAR or ALIAS, or None while it is empty. own_document: the block at hand stands in a document of its own.
     """
 
-    __slots__ = ("_choice", "_mac", "_mac_only_chosen", "_nodes", "_seal", "document", "own_document", "root", "shared")
+    __slots__ = (
+        "_choice",
+        "_mac",
+        "_mac_only_chosen",
+        "_nodes",
+        "_seal",
+        "document",
+        "own_document",
+        "root",
+        "shared",
+        "shared_chosen",
+    )
 
     def __init__(
         self, nodes: Iterator[Node], choice: Choice, mac: Mac, seal: Seal | None, *, mac_only_chosen: bool
@@ -41,6 +52,7 @@ class Walk:
         self.root: Node | None = None
         self.own_document = False
         self.shared = False  # an alias stands somewhere
+        self.shared_chosen = False  # and in a place whose values are encrypted
 
     def values(self) -> Iterator[Node]:
         """SCALAR, COMMENT and BLOCK nodes, and the END and DOCUMENT_END nodes that may end the first document.
@@ -93,11 +105,13 @@ class Walk:
                 yield node
             elif kind == ALIAS:
                 self.shared = True
+                chosen = choice.of(node)
+                self.shared_chosen = self.shared_chosen or chosen
                 if held:
                     self._release(held)
                 if self.document == 0 and node.frame.parent is None:
                     self.root = node
-                if not node.frame.in_key and (not self._mac_only_chosen or choice.of(node)):
+                if not node.frame.in_key and (not self._mac_only_chosen or chosen):
                     mac.alias(node.anchor or "", node.line)
                 if seal is not None:
                     seal.alias(_key(node), node.key_form, node.value)

@@ -128,7 +128,7 @@ def scan(text: str, first_line: int = 1) -> Iterator[Node]:
                 if comments:
                     yield from _comments(text, mark.index, start, line, frame)
             if style == LITERAL or style == FOLDED:
-                end = previous = _end_of_block_scalar(text, start, end)
+                end = previous = _end_of_block_scalar(text, start, end, value)
             if frame.is_list:
                 key = frame.next_index
                 frame.next_index = key + 1
@@ -306,6 +306,8 @@ def _past_properties(
     for _ in range((anchor is not None) + (tag is not None)):
         if text.startswith("&", position):
             position += 1 + len(anchor or "")
+        elif text.startswith("!<", position):
+            position = text.find(">", position, end) + 1
         else:
             while position < end and text[position] not in _BLANKS and text[position] not in ",]}":
                 position += 1
@@ -323,13 +325,17 @@ def _past_properties(
     return position, comments
 
 
-def _end_of_block_scalar(text: str, start: int, end: int) -> int:
-    """The end of a block scalar's source: its last line break left out, and without keep the blank lines before it."""
+def _end_of_block_scalar(text: str, start: int, end: int, value: str) -> int:
+    """The end of a block scalar's source: its last line break left out, and without keep the blank lines before it.
+
+    Spaces in those blank lines belong to the text only where the value ends in white space itself.
+    """
     header_end = start + 1
     while header_end < end and text[header_end] in "+-0123456789":
         header_end += 1
     if "+" not in text[start:header_end]:
-        return start + len(text[start:end].rstrip(BREAKS))
+        content = value.rstrip(BREAKS)
+        return start + len(text[start:end].rstrip(BREAKS if content[-1:] in (" ", "\t") else BREAKS + " "))
     if text.endswith("\r\n", start, end):
         return end - 2
     return end - 1 if text[end - 1] in BREAKS else end
@@ -366,7 +372,7 @@ def _tree(stream: Iterator[Any], text: str, first_line: int) -> tuple[Any, int, 
                 value = event.value
                 end = event.end_mark.index
                 if event.style in (LITERAL, FOLDED):
-                    end = _end_of_block_scalar(text, event.start_mark.index, end)
+                    end = _end_of_block_scalar(text, event.start_mark.index, end, value)
             else:
                 value = {} if name == "MappingStartEvent" else []
                 if event.flow_style:
