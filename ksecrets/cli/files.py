@@ -1,0 +1,183 @@
+"""encrypt, decrypt, updatekeys: whole files, one or many.
+
+Of many files, each is done for itself: one that fails is reported, the others go on, and the exit code is that of the
+first failure.
+"""
+
+from __future__ import annotations
+
+import ksecrets
+from ksecrets.cli import streams
+from ksecrets.errors import KsecretsError, UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from ksecrets.operations.writing import Encrypted
+
+STDIN = "-"
+_PLAINTEXT_MODE = 0o600
+_CIPHERTEXT_MODE = 0o666  # as the umask says
+
+
+def encrypt(
+    files: Sequence[str],
+    in_place: bool,
+    age: str | None,
+    output: str | None,
+    filename_override: str | None,
+) -> int | None:
+    """The command `encrypt`."""
+    recipients = _recipients(age)
+    session = ksecrets.Session()
+    if in_place:
+        _refuse_in_place(files, output, filename_override)
+        return each(files, session, lambda file: ksecrets.encrypt(file, write=True, age=recipients, session=session))
+    file = _only(files)
+    path, text = _input(file, filename_override)
+    try:
+        done = ksecrets.encrypt(path, text=text, age=recipients, session=session)
+    finally:
+        streams.notes(session)
+    _put(done.text, output, _CIPHERTEXT_MODE)
+    if output not in (None, STDIN):
+        streams.status(written(output or "", done))
+    return None
+
+
+def decrypt(
+    files: Sequence[str],
+    in_place: bool,
+    output: str | None,
+    extract: str | None,
+    ignore_mac: bool,
+    require_seal: bool,
+    filename_override: str | None,
+) -> int | None:
+    """The command `decrypt`."""
+    session = ksecrets.Session()
+    if in_place:
+        _refuse_in_place(files, output, filename_override)
+        if extract is not None:
+            raise UsageError("--extract prints one value: it does not go with -i")
+
+        def work(file: str) -> None:
+            done = ksecrets.decrypt(file, write=True, ignore_mac=ignore_mac, require_seal=require_seal, session=session)
+            streams.status(f"{file}  {_values(done.values)} decrypted; it is plaintext now")
+
+        return each(files, session, work)
+    file = _only(files)
+    path, text = _input(file, filename_override)
+    try:
+        if extract is not None:
+            data = _extract(path, text, extract, ignore_mac, require_seal, session)
+        else:
+            data = ksecrets.decrypt(
+                path, text=text, ignore_mac=ignore_mac, require_seal=require_seal, session=session
+            ).text
+    finally:
+        streams.notes(session)
+    _put(data, output, _PLAINTEXT_MODE)
+    return None
+
+
+def updatekeys(files: Sequence[str]) -> int | None:
+    """The command `updatekeys`."""
+    session = ksecrets.Session()
+    _refuse_in_place(files, None, None)
+    return each(files, session, lambda file: ksecrets.updatekeys(file, session=session))
+
+
+def each(files: Sequence[str], session: ksecrets.Session, work: Callable[[str], Encrypted | None]) -> int | None:
+    """Do the same with every file; its result is said, its failure too, and the next one follows.
+
+    Returns the exit code of the first failure.
+    """
+    failures: list[KsecretsError] = []
+    for file in files:
+        try:
+            done = work(file)
+        except KsecretsError as problem:
+            if len(files) == 1:
+                streams.notes(session)
+                raise
+            failures.append(problem)
+            streams.notes(session)
+            streams.error(problem)
+        else:
+            streams.notes(session)
+            if done is not None:
+                streams.status(written(file, done))
+    if not failures:
+        return None
+    streams.message(f"{len(failures)} of {len(files)} files failed")
+    return failures[0].exit_code
+
+
+def written(file: str, done: Encrypted) -> str:
+    """The line about a file that was encrypted: ``FILE  12 values for alice, prod-ci``."""
+    if not done.changed:
+        return f"{file}  already encrypted, unchanged"
+    line = f"{file}  {_values(done.values)} for {', '.join(done.readers)}"
+    return line + (" (new data key)" if done.new_key and done.values == 0 else "")
+
+
+def _values(count: int) -> str:
+    return "1 value" if count == 1 else f"{count} values"
+
+
+def _recipients(age: str | None) -> list[str]:
+    if age is None:
+        return []
+    found = [word.strip() for word in age.split(",") if word.strip()]
+    if not found:
+        raise UsageError("--age names no recipient")
+    return found
+
+
+def _only(files: Sequence[str]) -> str:
+    if len(files) > 1:
+        raise UsageError("only one file can go to standard output", hint="give -i to work on each file in its place")
+    return files[0]
+
+
+def _refuse_in_place(files: Sequence[str], output: str | None, filename_override: str | None) -> None:
+    if output is not None:
+        raise UsageError("--output does not go with -i")
+    if filename_override is not None:
+        raise UsageError("--filename-override does not go with -i: a file is what its path says")
+    if STDIN in files:
+        raise UsageError("standard input has no place to write to")
+
+
+def _input(file: str, filename_override: str | None) -> tuple[str, str | None]:
+    """The path by which the rules apply, and the text where it does not come from the file of that path."""
+    if file == STDIN:
+        name = filename_override or STDIN
+        return name, streams.read_stdin(name)
+    if filename_override is None:
+        return file, None
+    from ksecrets.files import atomic
+
+    return filename_override, atomic.read(file).text
+
+
+def _extract(
+    path: str, text: str | None, key: str, ignore_mac: bool, require_seal: bool, session: ksecrets.Session
+) -> str:
+    if ignore_mac:
+        raise UsageError("--extract does not go with --ignore-mac")
+    if require_seal:
+        session.environ = {**session.environ, "KSECRETS_REQUIRE_SEAL": "1"}
+    return ksecrets.get(path, key, text=text, session=session)
+
+
+def _put(data: str, output: str | None, mode: int) -> None:
+    if output is None or output == STDIN:
+        streams.write(data)
+        return
+    from ksecrets.files import atomic
+
+    for note in atomic.write(output, data, mode=mode):
+        streams.message(f"note: {output}: {note}")

@@ -1,0 +1,171 @@
+"""Where the program starts: a small first stage before click, and the one place where errors become exit codes.
+
+git and Helm start us again and again for one small file, and importing click takes longer than decrypting it. So the
+first stage parses the complete, exact command lines of hot commands by the same table that click's commands are built
+from. Whatever it does not know for certain (other commands, --help, a mistake, an abbreviation) is left to click, so
+help and errors are always click's. A test holds that both parse alike, and which modules a hot command may import.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from ksecrets import _version
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from types import TracebackType
+    from typing import Any
+
+    from ksecrets.cli.table import Command
+
+    Values = dict[str, Any]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command line (by default that of the process); returns its exit code, of the table in docs/cli.md."""
+    words = sys.argv[1:] if argv is None else list(argv)
+    if words in (["--version"], ["version"]):
+        return guarded(version)
+    sys.excepthook = _hook
+    return guarded(lambda: _run(words, given=argv is not None))
+
+
+def version() -> None:
+    """The command `version`."""
+    from ksecrets.cli import streams
+
+    streams.write(f"ksecrets {_version.__version__}\n")
+
+
+def _run(words: list[str], *, given: bool) -> int:
+    _no_core_dumps()
+    from ksecrets.cli import streams
+
+    call = first_stage(words)
+    if call is None:
+        from ksecrets.cli import clickapp
+
+        parsed = clickapp.parse(words if given else None)
+        if isinstance(parsed, int):
+            return parsed
+        call = parsed
+    command, values = call
+    streams.quiet = values.pop("quiet", False)
+    return work_of(command)(**values) or 0
+
+
+def work_of(command: Command) -> Callable[..., int | None]:
+    """The function of a command."""
+    module, _, name = command.run.partition(":")
+    module = "ksecrets." + module
+    __import__(module)
+    found: Callable[..., int | None] = getattr(sys.modules[module], name)
+    return found
+
+
+# -- the first stage ---------------------------------------------------------------------------------------------------
+
+
+def first_stage(words: Sequence[str]) -> tuple[Command, Values] | None:
+    """A complete, exact command line of a hot command: the command, and the values of its function. Else None."""
+    from os import environ, name
+
+    if "_KSECRETS_COMPLETE" in environ or (name == "nt" and any(set(word) & set("*?[~$%") for word in words)):
+        return None
+    from ksecrets.cli.table import COMMANDS
+
+    for command in COMMANDS:
+        length = len(command.words)
+        if command.hot and tuple(words[:length]) == command.words:
+            return _values(command, list(words[length:]))
+    return None
+
+
+def _values(command: Command, words: list[str]) -> tuple[Command, Values] | None:
+    from ksecrets.cli.table import QUIET
+
+    if command.whole:
+        return command, {command.arguments[0].key: words}
+    values: Values = {
+        option.key: () if option.many else None if option.metavar else False for option in command.options
+    }
+    values["quiet"] = False
+    options = {name: option for option in (*command.options, QUIET) for name in option.names}
+    plain: list[str] = []
+    rest = iter(words)
+    for word in rest:
+        option = options.get(word)
+        if option is None:
+            if word.startswith("-") and word != "-":
+                return None
+            plain.append(word)
+        elif option.metavar is None:
+            values[option.key] = True
+        else:
+            value = next(rest, "-")
+            if value.startswith("-"):  # missing, or one that click may see in another way
+                return None
+            values[option.key] = (*values[option.key], value) if option.many else value
+    for argument in command.arguments:
+        if argument.many:
+            values[argument.key], plain = tuple(plain), []
+            if argument.required and not values[argument.key]:
+                return None
+        elif plain:
+            values[argument.key] = plain.pop(0)
+        elif argument.required:
+            return None
+        else:
+            values[argument.key] = None
+    return (command, values) if not plain else None
+
+
+# -- errors ------------------------------------------------------------------------------------------------------------
+
+
+def guarded(work: Callable[[], int | None]) -> int:
+    """Run some work; whatever it raises becomes a message on standard error and an exit code."""
+    try:
+        return work() or 0
+    except Exception as problem:
+        return _failed(problem)
+    except KeyboardInterrupt:
+        return 130
+
+
+def _failed(problem: Exception) -> int:
+    from ksecrets.cli import streams
+    from ksecrets.errors import KsecretsError
+
+    if isinstance(problem, KsecretsError):
+        streams.error(problem)
+        return problem.exit_code
+    if isinstance(problem, BrokenPipeError):
+        streams.give_up_output()
+        return 141
+    from ksecrets.cli import bug
+
+    return bug.report(problem)
+
+
+def _hook(kind: type[BaseException], problem: BaseException, trace: TracebackType | None) -> None:
+    # For what is raised outside of `guarded`, such as in a destructor or on the way out.
+    if isinstance(problem, Exception):
+        _failed(problem)
+
+
+def _no_core_dumps() -> None:
+    try:
+        import resource
+    except ImportError:  # Windows has no core dumps
+        return
+    try:
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    except (OSError, ValueError):
+        pass
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,79 @@
+"""check and info: what can be said of files without showing a value."""
+
+from __future__ import annotations
+
+import ksecrets
+from ksecrets.cli import streams
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ksecrets.operations.info import Info
+
+STDIN = "-"
+
+
+def info(file: str, json: bool) -> int | None:
+    """The command `info`."""
+    session = ksecrets.Session()
+    text = streams.read_stdin() if file == STDIN else None
+    try:
+        found = ksecrets.info(file, text=text, session=session)
+    finally:
+        streams.notes(session)
+    if json:
+        streams.write(as_json(_info_data(found)))
+    else:
+        width = max(len(label) for label, _ in _info_lines(found))
+        streams.report("\n".join(f"{label:<{width}}  {text}" for label, text in _info_lines(found)))
+    return None
+
+
+def as_json(data: object) -> str:
+    """JSON for people and programs: indented, in the order of the data, ASCII only, so safe for a terminal."""
+    import json
+
+    return json.dumps(data, indent=2) + "\n"
+
+
+def _info_data(found: Info) -> dict[str, object]:
+    return {
+        "path": found.path,
+        "environment": found.environment,
+        "rule": found.rule,
+        "readers": [
+            {"name": reader.name, "service": reader.service, "fields": dict(reader.fields)}
+            for reader in found.readers
+        ],
+        "threshold": found.threshold,
+        "values": found.values,
+        "sealed": found.sealed,
+        "sealed_environment": found.sealed_environment,
+        "sealed_path": found.sealed_path,
+        "selector": dict([found.selector]),
+        "lastmodified": found.lastmodified,
+        "kid": found.kid,
+        "version": found.version,
+    }
+
+
+def _info_lines(found: Info) -> list[tuple[str, str]]:
+    sealed = "no: it was written by sops, or changed by it last"
+    if found.sealed:
+        sealed = "says so; `ksecrets check` proves it"
+        if found.sealed_environment:
+            sealed += f" (environment {found.sealed_environment})"
+    lines = [
+        ("file", found.path),
+        ("environment", found.environment or "none: no rule is about this file"),
+        ("rule", found.rule or "none"),
+        ("readers", ", ".join(reader.name for reader in found.readers) or "none"),
+        ("values", f"{found.values} encrypted"),
+        ("sealed", sealed),
+        ("selector", f"{found.selector[0]}: {found.selector[1]}"),
+        ("changed", found.lastmodified),
+    ]
+    if found.threshold:
+        lines.insert(4, ("shares", f"{found.threshold} of the key groups are needed"))
+    if found.sealed_path:
+        lines.insert(-2, ("sealed as", found.sealed_path))
+    return lines

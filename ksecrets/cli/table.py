@@ -1,0 +1,319 @@
+"""Every command as data: its words, options and arguments, its help, and the function that does the work.
+
+Three readers: `main` parses the complete command lines of hot commands by it, `clickapp` builds click's commands from
+it, and `docs` writes docs/cli.md from it. The function gets the values by name: an option under its long name
+(``in_place`` for ``--in-place``; a flag is a bool, any other option a str or None, with `many` a tuple of str), an
+argument under its own. It returns an exit code, or None for 0.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class Option:
+    """names: long name last. metavar: None for a flag. many: may be given several times. file: completes paths."""
+
+    __slots__ = ("file", "help", "key", "many", "metavar", "names")
+
+    def __init__(
+        self, names: str, help: str, *, metavar: str | None = None, many: bool = False, file: bool = False
+    ) -> None:
+        self.names = tuple(names.split("/"))
+        self.key = self.names[-1].lstrip("-").replace("-", "_")
+        self.help = help
+        self.metavar = metavar
+        self.many = many
+        self.file = file
+
+
+class Argument:
+    """key: its name for the function. many: takes all that is left. file: completes paths."""
+
+    __slots__ = ("file", "key", "many", "metavar", "required")
+
+    def __init__(
+        self, key: str, metavar: str, *, required: bool = True, many: bool = False, file: bool = False
+    ) -> None:
+        self.key = key
+        self.metavar = metavar
+        self.required = required
+        self.many = many
+        self.file = file
+
+
+class Command:
+    """words: what the user types, ``env add``. run: ``module:function`` below `ksecrets`.
+
+    summary: one line. text: more of the help, as paragraphs. hot: started again and again by git, Helm or scripts.
+    whole: everything after the words, help too, goes to the function as one list of str, untouched. separator: the
+    function also gets `after`, the words behind ``--``, or None where there is no ``--``.
+    """
+
+    __slots__ = ("arguments", "hidden", "hot", "options", "run", "separator", "summary", "text", "whole", "words")
+
+    def __init__(
+        self,
+        words: str,
+        run: str,
+        summary: str,
+        *,
+        arguments: Sequence[Argument] = (),
+        options: Sequence[Option] = (),
+        text: str = "",
+        hot: bool = False,
+        hidden: bool = False,
+        whole: bool = False,
+        separator: bool = False,
+    ) -> None:
+        self.words = tuple(words.split(" "))
+        self.run = run
+        self.summary = summary
+        self.text = text
+        self.arguments = tuple(arguments)
+        self.options = tuple(options)
+        self.hot = hot
+        self.hidden = hidden
+        self.whole = whole
+        self.separator = separator
+
+
+QUIET = Option("-q/--quiet", "Say nothing on standard error but warnings and errors.")
+"""For every command, before or after its name; it is no argument of the functions."""
+
+_FILE = Argument("file", "FILE", file=True)
+_FILES = Argument("files", "FILE...", many=True, file=True)
+_PATHS = Argument("paths", "[PATH]...", many=True, required=False, file=True)
+_KEY = Argument("key", "PATH")
+_OUTPUT = Option("--output", "Write to this file instead of standard output.", metavar="FILE", file=True)
+_JSON = Option("--json", "Print JSON.")
+_NAMED = Option("--filename-override", "The path by which the rules apply.", metavar="PATH", file=True)
+_PATH_FORM = 'PATH is a.b[0].c, or as in sops \'["a"]["b"][0]\'.'
+_DASH = "FILE - is standard input."
+_GLOBS = Option("--files", "The files of the environment: patterns as git has them.", metavar="GLOB", many=True)
+
+GROUPS = {
+    "env": "Environments: who reads which files.",
+    "git": "What git needs to show encrypted files.",
+    "helm": "What Helm needs to read encrypted files.",
+    "config": "About the configuration file.",
+}
+
+COMMANDS = (
+    Command(
+        "init",
+        "cli.setup:init",
+        "Set up a git repository: a key, .ksecrets.yaml, and git of this clone.",
+        options=(
+            Option("--name", "Your name in the configuration (default: from git).", metavar="NAME"),
+            Option("--env", "The first environment (default: dev).", metavar="NAME"),
+            _GLOBS,
+            Option("--keyring", "Keep a new key in the keyring of the system."),
+        ),
+        text="Makes an age key only where there is none. Can be run again: what is there stays.",
+    ),
+    Command(
+        "env add",
+        "cli.setup:env_add",
+        "Add an environment with readers of its own.",
+        arguments=(Argument("name", "NAME"),),
+        options=(
+            Option("--machine", "Make a key for a machine of this name.", metavar="NAME"),
+            _GLOBS,
+            Option("--reader", "Who reads it (default: you).", metavar="NAME", many=True),
+        ),
+        text="The private key of a new machine goes to standard output, and nowhere else.",
+    ),
+    Command(
+        "keygen",
+        "cli.setup:keygen",
+        "Make an age key.",
+        options=(
+            Option("-o/--output", "Into this new file.", metavar="FILE", file=True),
+            Option("--keyring", "Into the keyring of the system."),
+        ),
+        text="By default it is added to the file where sops also looks.",
+    ),
+    Command(
+        "encrypt",
+        "cli.files:encrypt",
+        "Encrypt files.",
+        arguments=(_FILES,),
+        options=(
+            Option("-i/--in-place", "Put the result in the place of each file."),
+            Option("--age", "Recipients, with commas between them, where no rule names any.", metavar="RECIPIENT,..."),
+            _OUTPUT,
+            _NAMED,
+        ),
+        text=f"Values that did not change keep their ciphertext. {_DASH} Several files need -i.",
+    ),
+    Command(
+        "decrypt",
+        "cli.files:decrypt",
+        "Decrypt files, byte for byte as they were.",
+        arguments=(_FILES,),
+        options=(
+            Option("-i/--in-place", "Put the plaintext in the place of each file."),
+            _OUTPUT,
+            Option("--extract", "Print only the value at this path.", metavar="PATH"),
+            Option("--ignore-mac", "Do not check that the file is unchanged. What is printed may be forged."),
+            Option("--require-seal", "Refuse a file without a valid seal."),
+            _NAMED,
+        ),
+        text=f"{_DASH} Several files need -i.",
+        hot=True,
+    ),
+    Command(
+        "edit",
+        "cli.values:edit",
+        "Edit the plaintext of a file, and encrypt it again.",
+        arguments=(_FILE,),
+        text="The plaintext lies in memory, never on a disk, where the system has such a place. The editor is the "
+        "first of $SOPS_EDITOR, $KSECRETS_EDITOR, $VISUAL and $EDITOR that is set, else vi.",
+    ),
+    Command(
+        "get",
+        "cli.values:get",
+        "Print one value.",
+        arguments=(_FILE, _KEY),
+        text=f"{_PATH_FORM} {_DASH} The value is printed as it is; a line break is added on a terminal only.",
+        hot=True,
+    ),
+    Command(
+        "set",
+        "cli.values:set_value",
+        "Set one value.",
+        arguments=(_FILE, _KEY, Argument("value", "[VALUE]", required=False)),
+        options=(
+            Option("--value-file", "Read the value from this file, every byte of it.", metavar="FILE", file=True),
+            Option("--value-stdin", "Read the value from standard input, every byte of it."),
+            Option("--json", "The value is JSON: a number, true, null, a list, ..."),
+        ),
+        text=f"{_PATH_FORM} Without a value, it is asked for on a terminal (and not shown); elsewhere standard input "
+        "is read, and one line break at its end does not count. VALUE as an argument can be seen in the history of the "
+        "shell and in the list of processes.",
+    ),
+    Command(
+        "unset",
+        "cli.values:unset",
+        "Remove one value with its key.",
+        arguments=(_FILE, _KEY),
+        text=_PATH_FORM,
+    ),
+    Command(
+        "updatekeys",
+        "cli.files:updatekeys",
+        "Make the readers of files those of the configuration.",
+        arguments=(_FILES,),
+        text="Where a reader was taken out, the file gets a new data key.",
+    ),
+    Command(
+        "diff",
+        "cli.diff:diff",
+        "Show which values changed, decrypted.",
+        arguments=(Argument("words", "[REV [REV]] [--] [PATH]...", many=True, required=False, file=True),),
+        options=(
+            Option("--redact", "Show which values changed, not what they are."),
+            _JSON,
+            Option("--exit-code", "Exit with 1 where there are differences."),
+        ),
+        text="No REV: the working tree against HEAD. One REV: the working tree against it. Two, or REV..REV: these.",
+        separator=True,
+    ),
+    Command(
+        "check",
+        "cli.report:check",
+        "Check that files are encrypted as the configuration says.",
+        arguments=(_PATHS,),
+        options=(_JSON,),
+        text="Encrypted, for these readers, MAC and seal hold. Without PATH: the files of all environments. "
+        "Values are never shown.",
+    ),
+    Command(
+        "info",
+        "cli.report:info",
+        "Describe an encrypted file; needs no key.",
+        arguments=(_FILE,),
+        options=(_JSON,),
+    ),
+    Command(
+        "git setup",
+        "cli.setup:git_setup",
+        "Set up git of this clone (a fresh clone needs it once).",
+    ),
+    Command(
+        "git textconv",
+        "gitting.textconv:main",
+        "Print a file for git diff: decrypted, or as it is.",
+        arguments=(Argument("path", "FILE", file=True),),
+        text="Never fails: what cannot be decrypted is printed as it is.",
+        hot=True,
+        hidden=True,
+    ),
+    Command(
+        "helm install-plugin",
+        "cli.setup:helm_install",
+        "Install the plugins for the Helm at hand.",
+        options=(Option("--force", "Take out other plugins that stand in the way."),),
+        text="The Helm is $HELM_BIN, else the one of the PATH.",
+    ),
+    Command(
+        "helm uninstall-plugin",
+        "cli.setup:helm_uninstall",
+        "Remove the plugins again.",
+    ),
+    Command(
+        "helm wrap",
+        "helm.wrapper:main",
+        "Run Helm with encrypted values files: `helm secrets` calls this.",
+        arguments=(Argument("argv", "HELM-COMMAND [ARGUMENT]...", many=True, required=False),),
+        hot=True,
+        whole=True,
+    ),
+    Command(
+        "helm getter",
+        "helm.getter:main",
+        "Print the file of a secrets:// address: Helm calls this.",
+        arguments=(Argument("argv", "CERT KEY CA ADDRESS", many=True, required=False),),
+        hot=True,
+        hidden=True,
+        whole=True,
+    ),
+    Command("version", "cli.main:version", "Print the version.", hot=True),
+    Command(
+        "completion",
+        "cli.setup:completion",
+        "Print the completion script of a shell.",
+        arguments=(Argument("shell", "bash|zsh|fish"),),
+        text='bash: eval "$(ksecrets completion bash)" in ~/.bashrc. zsh: the same with zsh in ~/.zshrc. '
+        "fish: ksecrets completion fish > ~/.config/fish/completions/ksecrets.fish.",
+    ),
+    Command("config schema", "cli.setup:schema", "Print the JSON Schema of .ksecrets.yaml, for editors."),
+)
+
+EXIT_CODES = (
+    (0, "Done."),
+    (1, "Failed; or `diff --exit-code` found differences."),
+    (2, "The command line makes no sense."),
+    (3, "A bug in ksecrets."),
+    (4, "No identity at hand opens the file."),
+    (5, "Tampered: a token, the MAC or the seal does not hold. Nothing was printed or written."),
+    (6, "`check` found something."),
+    (130, "Interrupted (Ctrl-C)."),
+    (141, "Nobody reads the output any more (a closed pipe)."),
+)
+
+ENVIRONMENT = (
+    ("KSECRETS_AGE_KEY, SOPS_AGE_KEY", "Age identities themselves."),
+    ("KSECRETS_AGE_KEY_FILE, SOPS_AGE_KEY_FILE", "A file of age identities."),
+    ("KSECRETS_AGE_KEY_CMD, SOPS_AGE_KEY_CMD", "A command that prints age identities."),
+    ("KSECRETS_AGE_SSH_PRIVATE_KEY_FILE, SOPS_AGE_SSH_PRIVATE_KEY_FILE", "An ssh private key."),
+    ("KSECRETS_AGE_SSH_PRIVATE_KEY_CMD, SOPS_AGE_SSH_PRIVATE_KEY_CMD", "A command that prints an ssh private key."),
+    ("KSECRETS_KEYRING", "1: look for identities in the keyring of the system; 0: never."),
+    ("KSECRETS_REQUIRE_SEAL", "1: as `--require-seal`, for every command."),
+    ("SOPS_EDITOR, KSECRETS_EDITOR, VISUAL, EDITOR", "The editor of `edit`; the first that is set."),
+    ("NO_COLOR", "Set to anything: no colours."),
+    ("KSECRETS_TRACEBACK", "1: show the traceback of a bug (without values)."),
+)

@@ -1,0 +1,136 @@
+"""get, set, unset, edit: the values of one file."""
+
+from __future__ import annotations
+
+import sys
+
+import ksecrets
+from ksecrets.cli import streams
+from ksecrets.errors import KsecretsError, UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ksecrets.operations.writing import Encrypted
+
+STDIN = "-"
+
+
+def get(file: str, key: str) -> int | None:
+    """The command `get`."""
+    session = ksecrets.Session()
+    text = streams.read_stdin() if file == STDIN else None
+    try:
+        value = ksecrets.get(file, key, text=text, session=session)
+    finally:
+        streams.notes(session)
+    # For people the prompt shall stand on a line of its own; for programs every byte counts.
+    on_terminal = sys.stdout is not None and sys.stdout.isatty()
+    streams.write(value + "\n" if on_terminal and not value.endswith("\n") else value)
+    return None
+
+
+def set_value(
+    file: str, key: str, value: str | None, value_file: str | None, value_stdin: bool, json: bool
+) -> int | None:
+    """The command `set`."""
+    _refuse_stdin(file)
+    if (value is not None) + (value_file is not None) + value_stdin > 1:
+        raise UsageError("give the value once: as VALUE, with --value-file or with --value-stdin")
+    if value_file is not None:
+        from ksecrets.files import atomic
+
+        text = atomic.read(value_file).text
+    elif value_stdin:
+        text = streams.read_stdin("the value on standard input")
+    elif value is not None:
+        text = _utf8(value)
+    else:
+        text = _asked(key)
+    new: object = _from_json(text) if json else text
+    session = ksecrets.Session()
+    try:
+        done = ksecrets.set(file, key, new, session=session)
+    finally:
+        streams.notes(session)
+    _say(file, f"set {key}", done)
+    return None
+
+
+def unset(file: str, key: str) -> int | None:
+    """The command `unset`."""
+    _refuse_stdin(file)
+    session = ksecrets.Session()
+    try:
+        done = ksecrets.unset(file, key, session=session)
+    finally:
+        streams.notes(session)
+    _say(file, f"removed {key}", done)
+    return None
+
+
+def edit(file: str) -> int | None:
+    """The command `edit`."""
+    from ksecrets.cli.editor import Editor
+
+    _refuse_stdin(file)
+    session = ksecrets.Session()
+    try:
+        with Editor(file) as editor:
+            done = ksecrets.edit(file, editor, session=session)
+    finally:
+        streams.notes(session)
+    _say(file, "saved", done)
+    return None
+
+
+def _say(file: str, what: str, done: Encrypted) -> None:
+    if not done.changed:
+        streams.status(f"{file}  unchanged")
+    else:
+        values = "1 value" if done.values == 1 else f"{done.values} values"
+        streams.status(f"{file}  {what}; {values} for {', '.join(done.readers)}")
+
+
+def _refuse_stdin(file: str) -> None:
+    if file == STDIN:
+        raise UsageError("this needs a file, standard input has no place to write to")
+
+
+def _asked(key: str) -> str:
+    """The value from a prompt that does not show it, or from standard input without the line break at its end."""
+    if sys.stdin is not None and sys.stdin.isatty():
+        from getpass import getpass
+
+        try:
+            return getpass(streams.printable(f"value of {key}: "))
+        except EOFError:
+            raise KsecretsError("no value was given; nothing was written") from None
+    text = streams.read_stdin("the value on standard input")
+    if text.endswith("\r\n"):
+        return text[:-2]
+    return text.removesuffix("\n")
+
+
+def _utf8(value: str) -> str:
+    try:
+        value.encode("utf-8")
+        return value
+    except UnicodeEncodeError:
+        pass  # its error would hold the value
+    raise UsageError("the value is not UTF-8 text")
+
+
+def _from_json(text: str) -> object:
+    import json
+
+    def refuse(name: str) -> None:
+        raise UsageError(f"{name} is no JSON")
+
+    try:
+        return json.loads(text, parse_constant=refuse)
+    except json.JSONDecodeError as error:
+        place = f" (line {error.lineno}, column {error.colno})"
+    except (ValueError, RecursionError):  # too many digits, or nested too deeply
+        place = ": a number in it is too long, or it is nested too deeply"
+    # Raised out here: the decoder's error holds the whole text.
+    raise UsageError(f"the value is not JSON that can be read{place}")
