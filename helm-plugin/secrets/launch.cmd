@@ -1,0 +1,1 @@
+@ksecrets helm wrap %*

@@ -1,0 +1,302 @@
+"""The files that a Helm command line names: found as Helm finds them, and replaced.
+
+Helm parses with pflag and cobra, which this follows (spf13/pflag flag.go, string_slice.go; helm pkg/strvals):
+
+    -f FILE  -fFILE  -f=FILE  -if FILE  --values FILE  --values=FILE     a list in CSV: a.yaml,"b,c.yaml"
+    --set-file KEY=FILE,KEY={FILE,FILE}                                  with backslash escapes
+    --                                                                   ends the options
+
+The word after an option that takes a value is never an option, so that `--post-renderer-args -f` names no file. An
+option that we do not know (of a plugin, of a later Helm) is taken to have no value of its own, so that the next word
+is looked at too: a file is rather seen where there is none, which ends in an error, than missed, which would deploy
+ciphertext.
+
+A file is written as Helm writes it, or as helm-secrets does: `secrets://FILE`, and `?FILE` for one that may be
+missing. Other protocols (https://, oci://, those of other plugins) are Helm's.
+"""
+
+from __future__ import annotations
+
+from ksecrets.errors import UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    Replace = Callable[["Named"], str | None]
+
+PROTOCOL = "secrets://"
+STDIN = "-"
+
+VALUES_VERBS = frozenset({"install", "lint", "template", "upgrade"})
+"""Helm's own commands that read values files. Other verbs are plugins, whose `-f` may mean something else."""
+_FILTER_VERBS = frozenset({"list", "ls"})  # Helm's own commands whose -f is something else
+
+# The options of Helm 3 and Helm 4 that always take a value: the global ones, and those of VALUES_VERBS. A test compares
+# them with the help of both. Left out are those with an optional value (--dry-run, --wait) and --server-side, which
+# takes one in `upgrade` only.
+_LONG = """
+    api-versions burst-limit ca-file cert-file color colour content-cache description history-max key-file keyring
+    kube-apiserver kube-as-group kube-as-user kube-ca-file kube-context kube-tls-server-name kube-token kube-version
+    kubeconfig labels name-template namespace output output-dir password post-renderer post-renderer-args qps
+    registry-config repo repository-cache repository-config set set-file set-json set-literal set-string show-only
+    timeout username values version
+"""
+LONG_WITH_VALUE = frozenset(_LONG.split())
+SHORT_WITH_VALUE = frozenset("aflnos")
+SHORT_WITHOUT_VALUE = frozenset("ghi")
+
+_VALUES = "values"
+_SET_FILE = "set-file"
+_FILES = frozenset({_VALUES, _SET_FILE})
+_FILES_SHORT = frozenset("f")
+
+
+class Named:
+    """A file that the command line names. file: without prefixes. optional: it may be missing."""
+
+    __slots__ = ("file", "optional")
+
+    def __init__(self, file: str, optional: bool) -> None:
+        self.file = file
+        self.optional = optional
+
+    def __repr__(self) -> str:
+        return f"<Named {self.file}{' (optional)' if self.optional else ''}>"
+
+
+def named(spec: str) -> Named | None:
+    """What the user wrote for one file; None where it is not a file of ours to look at: a URL, or nothing at all."""
+    optional = False
+    while True:
+        if spec.startswith("?"):
+            spec = spec[1:]
+            optional = True
+        elif spec.startswith(PROTOCOL):
+            spec = spec[len(PROTOCOL) :]
+        else:
+            break
+    # Helm trims only to recognise standard input (pkg/cli/values).
+    if spec.strip() == STDIN:
+        spec = STDIN
+    return None if not spec or has_scheme(spec) else Named(spec, optional)
+
+
+def has_scheme(spec: str) -> bool:
+    """Whether it is a URL (RFC 3986, section 3.1), which a Windows path is not."""
+    scheme, found, _ = spec.partition("://")
+    return bool(found) and scheme.isascii() and scheme[:1].isalpha() and _is_scheme(scheme)
+
+
+def _is_scheme(text: str) -> bool:
+    return all(letter.isalnum() or letter in "+-." for letter in text)
+
+
+def verb(argv: Sequence[str]) -> str | None:
+    """The command of Helm, `template` in ``-n shop template ...``; None where there is none."""
+    for words, option, _ in _scan(argv):
+        if option is None:
+            return words[0]
+        if option == "--":
+            return words[1] if len(words) > 1 else None
+    return None
+
+
+def has_option(argv: Sequence[str], name: str) -> bool:
+    """Whether the long option stands there, as an option (not as the value of one, not after `--`)."""
+    return any(option == name for _, option, _ in _scan(argv))
+
+
+def rewrite(argv: Sequence[str], replace: Replace) -> list[str]:
+    """The command line with each values file as `replace` wants it; every other word as it is.
+
+    replace: gets each file in the order of the command line; returns the path for Helm, or None to leave the file
+    out. A file that comes back as it was written leaves its word as it was.
+
+    Raises UsageError for a list of files that Helm could not read either.
+    """
+    if verb(argv) in _FILTER_VERBS:
+        return list(argv)
+    out: list[str] = []
+    for words, option, value in _scan(argv):
+        if value is None or option not in _FILES:
+            out += words
+            continue
+        new = _rewrite_values(value, replace) if option == _VALUES else _rewrite_set_file(value, replace)
+        # The value is the end of the last word, be it written as --values=FILE, -fFILE or on its own.
+        out += words[:-1]
+        out.append(words[-1][: len(words[-1]) - len(value)] + new)
+    return out
+
+
+def _scan(argv: Sequence[str]) -> Iterator[tuple[list[str], str | None, str | None]]:
+    """The words in groups: (words, long name of an option or None, its value or None).
+
+    `--` comes as one group with all that follows. A word such as -if is one group, named by its last option.
+    """
+    words = list(argv)
+    at = 0
+    ours = True  # whether the options are those that we know: before the verb, and behind one of VALUES_VERBS
+    has_verb = False
+    while at < len(words):
+        word = words[at]
+        at += 1
+        value: str | None = None
+        takes_next = False
+        if word == "--":
+            yield words[at - 1 :], "--", None
+            return
+        if not word.startswith("-") or word == "-":
+            if not has_verb:
+                has_verb = True
+                ours = word in VALUES_VERBS
+            yield [word], None, None
+            continue
+        if word.startswith("--"):
+            option, attached, text = word[2:].partition("=")
+            value = text if attached else None
+            takes_next = not attached and option in (LONG_WITH_VALUE if ours else _FILES)
+        else:
+            option, value, takes_next = _short(word, SHORT_WITH_VALUE if ours else _FILES_SHORT)
+        if takes_next and at < len(words):
+            yield [word, words[at]], option, words[at]
+            at += 1
+        else:
+            yield [word], option, value
+
+
+def _short(word: str, with_value: frozenset[str]) -> tuple[str, str | None, bool]:
+    """The last option of a word of letters, its value in the word, and whether it takes the next word.
+
+    parseSingleShortArg of pflag. Behind a letter that we do not know stands its value, as far as we can tell.
+    """
+    for at in range(1, len(word)):
+        letter, rest = word[at], word[at + 1 :]
+        name = _VALUES if letter == "f" else letter
+        if len(rest) > 1 and rest[0] == "=":
+            return name, rest[1:], False
+        if letter in with_value:
+            return name, rest or None, not rest
+        if letter not in SHORT_WITHOUT_VALUE:
+            return name, rest or None, False
+    return word[-1], None, False
+
+
+def _rewrite_values(value: str, replace: Replace) -> str:
+    """A CSV list of files, as pflag's StringSlice reads it; the null device where no file is left."""
+    specs = split_csv(value)
+    new: list[str] = []
+    for spec in specs:
+        name = named(spec)
+        path = spec if name is None else replace(name)
+        if path is not None:
+            new.append(path)
+    if new == specs:
+        return value
+    if not new:
+        import os
+
+        return os.devnull
+    return ",".join(_csv_field(path) for path in new)
+
+
+def split_csv(value: str) -> list[str]:
+    """The fields of one line of CSV as Go's encoding/csv reads it. Raises UsageError where Go gives an error."""
+    if not value:
+        return []
+    if "\n" in value or "\r" in value:
+        raise UsageError("a list of values files with a line break in it")
+    fields: list[str] = []
+    at = 0
+    while True:
+        if value.startswith('"', at):
+            field = ""
+            at += 1
+            while True:
+                end = value.find('"', at)
+                if end < 0:
+                    raise UsageError(f"a quote without its end in the list of values files {value}")
+                field += value[at:end]
+                at = end + 1
+                if not value.startswith('"', at):
+                    break
+                field += '"'
+                at += 1
+            if at < len(value) and value[at] != ",":
+                raise UsageError(f"text behind a quote in the list of values files {value}")
+        else:
+            end = value.find(",", at)
+            field = value[at:] if end < 0 else value[at:end]
+            if '"' in field:
+                raise UsageError(f"a quote within a name in the list of values files {value}")
+            at += len(field)
+        fields.append(field)
+        if at >= len(value):
+            return fields
+        at += 1
+
+
+def _csv_field(path: str) -> str:
+    if "," in path or '"' in path:
+        return '"' + path.replace('"', '""') + '"'
+    return path
+
+
+def _rewrite_set_file(value: str, replace: Replace) -> str:
+    """``key=file,key={file,file}`` (pkg/strvals); what Helm will refuse stays as it is."""
+    out: list[str] = []
+    at = 0
+    while at < len(value):
+        start = at
+        _, stop, at = _until(value, at, "=,")
+        if stop != "=":
+            return ",".join([*out, value[start:]])
+        head = value[start:at]
+        if value.startswith("{", at):
+            items: list[str] = []
+            at += 1
+            while stop != "}":
+                item = at
+                file, stop, at = _until(value, at, ",}")
+                if not stop:
+                    return ",".join([*out, value[start:]])
+                items += _new_item(file, value[item : at - 1], replace, ",}")
+            if items:
+                out.append(head + "{" + ",".join(items) + "}")
+            if value.startswith(",", at):
+                at += 1
+        else:
+            item = at
+            file, stop, at = _until(value, at, ",")
+            out += [head + new for new in _new_item(file, value[item : at - len(stop)], replace, ",")]
+    return ",".join(out)
+
+
+def _new_item(file: str, source: str, replace: Replace, special: str) -> list[str]:
+    """The source text of one file: none where it is left out."""
+    name = named(file)
+    if name is None:
+        return [source]
+    path = replace(name)
+    if path is None:
+        return []
+    if path == file:
+        return [source]
+    for letter in "\\" + special:
+        path = path.replace(letter, "\\" + letter)
+    return ["\\" + path if path.startswith("{") else path]
+
+
+def _until(text: str, at: int, stops: str) -> tuple[str, str, int]:
+    """The text up to a stop that no backslash precedes, that stop ("" at the end), and where it goes on."""
+    found = ""
+    while at < len(text):
+        letter = text[at]
+        at += 1
+        if letter in stops:
+            return found, letter, at
+        if letter == "\\" and at < len(text):
+            letter = text[at]
+            at += 1
+        found += letter
+    return found, "", at
