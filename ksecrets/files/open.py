@@ -15,14 +15,14 @@ from ksecrets.files.walk import Walk, key_of
 from ksecrets.rules.selector import Selector
 from ksecrets.text import block, yaml
 from ksecrets.text.carrier import layout, predicted, restored
-from ksecrets.text.node import BLOCK, COMMENT, FOLDED, LITERAL, PLAIN, SCALAR, SINGLE, Node
+from ksecrets.text.node import BLOCK, COMMENT, END, FOLDED, LITERAL, PLAIN, SCALAR, Frame, Node
 from ksecrets.text.path import format as format_path
 from ksecrets.text.resolve import resolve
 from ksecrets.values import token as tokens
 from ksecrets.values.mac import Mac
 from ksecrets.values.primitives import compare_digest
 from ksecrets.values.residue import Residues, name_of
-from ksecrets.values.seal import Seal
+from ksecrets.values.seal import Seal, spelled
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -148,6 +148,7 @@ class _Reading:
         "body",
         "choice",
         "data_key",
+        "decrypt",
         "ignore_mac",
         "keep_tokens",
         "mac",
@@ -158,6 +159,7 @@ class _Reading:
         "seal",
         "stored",
         "tree",
+        "values",
     )
 
     def __init__(
@@ -170,6 +172,8 @@ class _Reading:
         self.ignore_mac = ignore_mac
         self.keep_tokens = keep_tokens
         self.data_key = opened.data_key
+        self.decrypt = opened.data_key.decrypt
+        self.values = 0
         self.mac_only = metadata.mac_only_encrypted
         self.mac = Mac(self.mac_only)
         self.choice = Choice(Selector(*metadata.selector), yaml.scan(body) if "comment" in metadata.selector[0] else ())
@@ -204,6 +208,7 @@ class _Reading:
         position = 0
         blocks = 0
         reparse = False
+        list_comments: dict[Frame, int] = {}
         walk = Walk(yaml.scan(body), self.choice, self.mac, self.seal, mac_only_chosen=self.mac_only)
         for node in walk.values():
             kind = node.kind
@@ -212,7 +217,8 @@ class _Reading:
                 if source is not None:
                     start = node.start
                     if self.seal is None and node.frame.is_list and source.startswith("#"):
-                        start, source = _list_comment(body, node, source)
+                        start = body.rindex("-", 0, node.start)  # sops writes a comment in a list as an item
+                        list_comments[node.frame] = list_comments.get(node.frame, 0) + 1
                     elif "\n" in source or "\r" in source:
                         reparse = reparse or self.seal is None or node.style not in (LITERAL, FOLDED)
                     pieces.append(body[position:start])
@@ -224,6 +230,10 @@ class _Reading:
                     pieces.append(body[position : node.start])
                     pieces.append(content)
                     position = node.end
+            elif kind == END:
+                if list_comments and list_comments.get(node.frame) == node.frame.next_index:
+                    # A list of comments alone would become a null: it stays an empty list.
+                    pieces.append("\n" + " " * node.frame.column + "[]")
             elif kind == BLOCK:
                 blocks += 1
                 if node.value != self.tree:
@@ -241,6 +251,7 @@ class _Reading:
         if self.stored:
             raise Tampered("a residue in the metadata belongs to no token")
         self.verify()
+        self.opened.values = self.values
         plaintext = "".join(pieces)
         if reparse:
             _check_parses(plaintext)
@@ -252,8 +263,8 @@ class _Reading:
         plain = node.style == PLAIN
         chosen = value != "" and self.choice.of(node)
         if not chosen or not value.startswith("ENC["):
-            kind, content = resolve(value, plain=plain, tag=node.tag) if plain or node.tag else ("str", value.encode())
-            if chosen and kind != "null":
+            content = resolve(value, plain=plain, tag=node.tag)[1] if plain or node.tag else value.encode()
+            if chosen and content:
                 raise _tampered("a plaintext value where the file's selector wants a token", node)
             if content is not None and not node.frame.in_key:
                 if chosen or not self.mac_only:
@@ -268,27 +279,32 @@ class _Reading:
         except ValueError as error:
             raise _tampered(f"not a token that ksecrets or sops writes: {error}", node) from None
         aad = node.aad()
-        content = self.data_key.decrypt(sealed, iv, aad.encode())
+        content = self.decrypt(sealed, iv, aad.encode())
         if content is None:
             raise _tampered("the token does not belong here or was changed", node)
-        if kind == "comment" and self.seal is None and node.frame.is_list:
+        seal = self.seal
+        if seal is None and kind == "comment" and node.frame.is_list:
             return "#" + _text(content, node)
         self.mac.add(content)
         if node.anchor is not None:
             self.mac.remember(node.anchor, content)
-        self.opened.values += 1
+        self.values += 1
         if self.keep_tokens:
             self.opened.tokens.setdefault((aad, kind, content), []).append((value, iv))
-        if self.seal is None:
+        if seal is None:
             return restored(node, kind, content)
         source = None
         if self.stored:
             source = self.residue(node, iv, kind)
-        self.seal.encrypted(key_of(node), node.key_form, node.tag, plain, kind, content, source)
+        spelling, text = spelled(kind, content)
+        seal.encrypted(key_of(node), node.key_form, node.tag, plain, spelling, text, source)
         if source is None:
-            source = predicted(node.style, kind, content, *layout(self.body, node))
-            if source is None:
+            if spelling is not kind:
                 raise _tampered("the value is no text", node)
+            style = node.style
+            if style == LITERAL or style == FOLDED:
+                return predicted(style, kind, text, *layout(self.body[node.start : node.end]))
+            return predicted(style, kind, text)
         return source
 
     def residue(self, node: Node, iv: bytes, kind: str) -> str | None:
@@ -387,18 +403,6 @@ def _places(comment: Node) -> Iterator[str]:
         frame = frame.parent
 
 
-def _list_comment(body: str, node: Node, comment: str) -> tuple[int, str]:
-    """sops writes an encrypted comment in a list as an item: give the place of its dash, and the comment.
-
-    Where it is the only item, an empty list is left below it, so that the value stays a list.
-    """
-    start = node.start
-    while start > 0 and body[start - 1] != "-":
-        start -= 1
-    start = max(start - 1, 0)
-    return start, comment
-
-
 def _check_parses(plaintext: str) -> None:
     try:
         for _ in yaml.scan(plaintext):
@@ -418,6 +422,3 @@ def _text(content: bytes, node: Node) -> str:
 
 def _tampered(message: str, node: Node) -> Tampered:
     return Tampered(message, line=node.line, path=format_path(node.path()))
-
-
-__all__ = ["BOM", "FORMAT", "SINGLE", "Opened", "header_fields", "open_text", "read_metadata", "reader_groups"]

@@ -19,7 +19,7 @@ from ksecrets.values import token as tokens
 from ksecrets.values.cipher import TAG_LENGTH, SyntheticIVs
 from ksecrets.values.mac import Mac
 from ksecrets.values.residue import Residues, name_of
-from ksecrets.values.seal import Seal
+from ksecrets.values.seal import Seal, spelled
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from ksecrets.values.cipher import DataKey
 
     Tokens = Mapping[tuple[str, str, bytes], list[tuple[str, bytes]]]
+
+
+_LARGE = 100_000  # characters
 
 
 class Sealed:
@@ -111,7 +114,7 @@ class _Writing:
         self.choice = Choice(Selector(*metadata.selector), yaml.scan(body) if "comment" in metadata.selector[0] else ())
         self.comment_choice = CommentChoice(comments)
         self.old_tokens = {triple: list(found) for triple, found in old_tokens.items()}
-        self.ivs = SyntheticIVs(data_key)
+        self.ivs = SyntheticIVs(data_key, many=len(body) > _LARGE)
         self.residues: Residues | None = None
         self.stored: dict[str, str] = {}
         self.result = Sealed()
@@ -220,13 +223,14 @@ class _Writing:
         token, iv = self.token(node, kind, content)
         carrier, style, indent, newline = carried(self.body, node, token)
         source = self.body[node.start : node.end]
+        spelling, text = spelled(kind, content)
         residue = None
-        if predicted(style, kind, content, indent, newline) != source:
+        if spelling is not kind or predicted(style, kind, text, indent, newline) != source:
             residue = source
             if self.residues is None:
                 self.residues = Residues(self.data_key)
             self.stored[name_of(iv)] = self.residues.write(iv, kind, source)
-        self.seal.encrypted(key_of(node), node.key_form, tag, style == PLAIN, kind, content, residue)
+        self.seal.encrypted(key_of(node), node.key_form, tag, style == PLAIN, spelling, text, residue)
         self.result.values += 1
         if tag is not None or plain:
             reason = sops_refuses(value, plain=plain, tag=tag)

@@ -15,8 +15,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ksecrets.text.node import Node
 
-_BREAKS = ("\r\n", "\n", "\r", "\x85", "\u2028", "\u2029")
-
 
 def carried(text: str, node: Node, token: str) -> tuple[str, str, str, str]:
     """How a token stands in the place of a scalar.
@@ -29,30 +27,33 @@ def carried(text: str, node: Node, token: str) -> tuple[str, str, str, str]:
         return (f'"{token}"', DOUBLE, "", "") if node.frame.flow else (token, PLAIN, "", "")
     if style in (LITERAL, FOLDED):
         source = text[node.start : node.end]
-        indent, newline = _layout(source)
+        indent, newline = layout(source)
         newline = newline or "\n"
         indent = indent or " " * (max(node.frame.column, 0) + 2)
         return f"{style}-{newline}{indent}{token}", style, indent, newline
     return f"{style}{token}{style}", style, "", ""
 
 
-def layout(text: str, node: Node) -> tuple[str, str]:
-    """Indentation and line break of a token in a block; two empty strings for any other carrier."""
-    if node.style in (LITERAL, FOLDED):
-        return _layout(text[node.start : node.end])
-    return "", ""
+def layout(source: str) -> tuple[str, str]:
+    """Indentation of the first line that has content, and the first line break, of a block scalar's source."""
+    newline = ""
+    for position, character in enumerate(source):
+        if character in "\r\n\x85\u2028\u2029":
+            newline = "\r\n" if source.startswith("\r\n", position) else character
+            for line in source[position + len(newline) :].splitlines():
+                stripped = line.lstrip(" ")
+                if stripped:
+                    return line[: len(line) - len(stripped)], newline
+            break
+    return "", newline
 
 
-def predicted(style: str, kind: str, content: bytes, indent: str, newline: str) -> str | None:
-    """The source that a carrier of this style predicts for a value; None where it cannot be UTF-8 text.
+def predicted(style: str, kind: str, value: str, indent: str = "", newline: str = "") -> str:
+    """The source that a carrier of this style predicts for a value, given as the text of its plaintext.
 
     Written for typical sources, not for all: whether it is right is known when the file is encrypted, and where it is
     not, there is a residue. It must not change: files that exist depend on it.
     """
-    try:
-        value = content.decode("utf-8")
-    except UnicodeDecodeError:
-        return None
     if kind == "bool":
         value = value.lower()
     if style == PLAIN:
@@ -89,20 +90,6 @@ def restored(carrier: Node, kind: str, content: bytes) -> str:
     elif carrier.style in (SINGLE, DOUBLE) and carrier.tag is not None:
         return quote(value)
     return render_quoted(kind, content) if carrier.frame.flow else render(kind, content)
-
-
-def _layout(source: str) -> tuple[str, str]:
-    """Indentation of the first line that has content, and the first line break, of a block scalar's source."""
-    newline = ""
-    for position, character in enumerate(source):
-        if character in "\r\n\x85\u2028\u2029":
-            newline = "\r\n" if source.startswith("\r\n", position) else character
-            for line in source[position + len(newline) :].splitlines():
-                stripped = line.lstrip(" ")
-                if stripped:
-                    return line[: len(line) - len(stripped)], newline
-            break
-    return "", newline
 
 
 def _block(style: str, value: str, indent: str, newline: str) -> str:

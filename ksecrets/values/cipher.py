@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from binascii import b2a_base64
 
-from ksecrets.values.primitives import aes_gcm, hkdf_sha256, hmac_sha256
+from ksecrets.values.primitives import aes_gcm, hkdf_sha256, hmac_sha256, keyed_hasher
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -107,17 +107,22 @@ def base64url(data: bytes) -> str:
     return b2a_base64(data, newline=False).decode("ascii").rstrip("=").replace("+", "-").replace("/", "_")
 
 
+_VALUE = length_prefixed(b"value")
+_ZERO = length_prefixed(bytes(8))
+
+
 class SyntheticIVs:
-    """The IVs of the new tokens of one file.
+    """The IVs of the new tokens of one file; many: it is worth preparing for thousands.
 
     Construction: HMAC-SHA256(K("iv"), LP("value", AAD, type, bytes, u64be(n))), with `n` the lowest number that is
     free for that triple in this file, so that equal items of a list do not show that they are equal.
     """
 
-    __slots__ = ("_key", "_next", "_used")
+    __slots__ = ("_hash", "_heads", "_next", "_used")
 
-    def __init__(self, key: DataKey) -> None:
-        self._key = key
+    def __init__(self, key: DataKey, *, many: bool = False) -> None:
+        self._hash = keyed_hasher(key.derive("iv"), many=many)
+        self._heads: dict[str, bytes] = {}
         self._used: set[bytes] = set()
         self._next: dict[bytes, int] = {}
 
@@ -127,19 +132,24 @@ class SyntheticIVs:
 
     def new(self, associated: bytes, kind: str, content: bytes) -> bytes:
         """The IV for one more value."""
-        triple = length_prefixed(b"value", associated, kind.encode("ascii"), content)
-        first = self._hash(triple, 0)
+        head = self._heads.get(kind)
+        if head is None:
+            head = self._heads[kind] = length_prefixed(kind.encode("ascii"))
+        triple = b"%b%b%b%b%b%b" % (
+            _VALUE,
+            len(associated).to_bytes(8, "big"),
+            associated,
+            head,
+            len(content).to_bytes(8, "big"),
+            content,
+        )
+        first = self._hash(triple + _ZERO)
         if first not in self._used:
             self._used.add(first)
             return first
         number = self._next.get(first, 1)
-        while (iv := self._hash(triple, number)) in self._used:
+        while (iv := self._hash(triple + length_prefixed(number.to_bytes(8, "big")))) in self._used:
             number += 1
         self._next[first] = number + 1
         self._used.add(iv)
         return iv
-
-    def _hash(self, triple: bytes, number: int) -> bytes:
-        state = self._key.keyed_hash("iv")
-        state.update(triple + length_prefixed(number.to_bytes(8, "big")))
-        return state.digest()

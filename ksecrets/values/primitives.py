@@ -30,7 +30,7 @@ try:
 
     aes_gcm: Callable[[bytes], Any] = _openssl.aead.AESGCM
 except (ImportError, AttributeError):  # pragma: no cover - another layout of the package
-    from cryptography.hazmat.primitives.ciphers.aead import AESGCM as aes_gcm  # type: ignore[assignment,no-redef]
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM as aes_gcm
 
 try:
     from _hashlib import compare_digest, hmac_new, openssl_sha512
@@ -46,7 +46,7 @@ try:
 except ImportError:  # pragma: no cover - a Python without OpenSSL
     import hashlib
     import hmac as _hmac
-    from hmac import compare_digest  # type: ignore[assignment]
+    from hmac import compare_digest
 
     def sha512() -> Hash:
         """A new SHA-512."""
@@ -69,4 +69,31 @@ def hkdf_sha256(key: bytes, salt: bytes, info: bytes) -> bytes:
     return expand.digest()
 
 
-__all__ = ["aes_gcm", "compare_digest", "hkdf_sha256", "hmac_sha256", "sha512"]
+def keyed_hasher(key: bytes, *, many: bool) -> Callable[[bytes], bytes]:
+    """A function from a message to its HMAC-SHA256 under `key`.
+
+    many: take the implementation of `cryptography`, which takes 20 ms to import and half the time for a message.
+    """
+    if many:
+        from cryptography.hazmat.primitives.hashes import SHA256
+        from cryptography.hazmat.primitives.hmac import HMAC
+
+        keyed = HMAC(key, SHA256())
+
+        def hash_many(message: bytes) -> bytes:
+            state = keyed.copy()
+            state.update(message)
+            return state.finalize()
+
+        return hash_many
+    state = hmac_sha256(key)
+
+    def hash_one(message: bytes) -> bytes:
+        copy = state.copy()
+        copy.update(message)
+        return copy.digest()
+
+    return hash_one
+
+
+__all__ = ["aes_gcm", "compare_digest", "hkdf_sha256", "hmac_sha256", "keyed_hasher", "sha512"]

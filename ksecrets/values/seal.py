@@ -4,13 +4,15 @@ It covers what sops's MAC misses: names of keys, structure, types, tags, empty v
 environment and path. It leaves out what a formatter may touch: white space, readable comments, the names of anchors,
 the style of quotes. It proves knowledge of the data key, never who wrote the file.
 
-The stream S is made of records; every record is LP(code, field, ...) with LP as in `cipher.length_prefixed`. The code
-says which fields follow, so that no two different files have the same stream. docs/file-format.md has the table.
+The stream is a sequence of text fields. Each record begins with a code that says which fields follow, so no two
+different files have the same sequence; and the sequence is hashed in groups, each as the number of its fields, the
+length of every field, and the fields, so no two sequences give the same bytes. docs/file-format.md has the tables.
 """
 
 from __future__ import annotations
 
-from ksecrets.values.cipher import length_prefixed
+from binascii import b2a_base64
+from struct import pack
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,8 +20,9 @@ if TYPE_CHECKING:
 
     from ksecrets.values.cipher import DataKey
 
-_VERSION = b"ksecrets-seal-v1"
-_FLUSH = 512
+VERSION = "ksecrets-seal-v1"
+GROUP = 4096
+"""A group ends with the record that brings it to this many fields or more; the last one ends with the stream."""
 
 
 class Seal:
@@ -30,42 +33,38 @@ class Seal:
     shows.
     """
 
-    __slots__ = ("_hash", "_heads", "_parts")
+    __slots__ = ("_codes", "_fields", "_hash")
 
     def __init__(self, key: DataKey) -> None:
         self._hash = key.keyed_hash("seal")
-        self._parts: list[bytes] = []
-        self._heads: dict[tuple[str, str | None, str | None, str | None], bytes] = {}
+        self._fields: list[str] = []
+        self._codes: dict[tuple[bool, str | None, str | None, str], tuple[str, ...]] = {}
 
     def header(self, fields: Iterable[str]) -> None:
         """Format, kid, environment, path, lastmodified, selector kind and value, mac_only_encrypted, threshold."""
-        self._parts.append(length_prefixed(_VERSION, *[field.encode("utf-8") for field in fields]))
+        self._fields += (VERSION, *fields)
 
     def recipients(self, groups: Iterable[Iterable[tuple[str, ...]]]) -> None:
         """The readers: groups in their order, each a sorted set of (service, name, value, name, value...)."""
         for group in groups:
-            self._parts.append(length_prefixed(b"G"))
+            self._fields.append("G")
             for identity in sorted(set(group)):
-                self._parts.append(length_prefixed(b"R", *[field.encode("utf-8") for field in identity]))
-        self._parts.append(length_prefixed(b"H"))
+                self._fields += ("R", str(len(identity)), *identity)
+        self._fields.append("H")
 
     def event(self, code: str, key: str | None = None, form: str | None = None, tag: str | None = None) -> None:
-        """A document, collection or key opens or ends: D d { [ ] ?"""
-        self._parts.append(self._head(code, key, form, tag))
-        if len(self._parts) > _FLUSH:
-            self._flush()
+        """A document, collection or key opens or ends: D d { [ } ?"""
+        self._head(code, key, form, tag)
 
     def readable(self, key: str | None, form: str | None, tag: str | None, plain: bool, content: str) -> None:
-        """A scalar (or an alias, as the ordinal of its anchor) that stands in clear text."""
-        raw = content.encode("utf-8")
-        head = self._head("p" if plain else "q", key, form, tag)
-        self._parts.append(b"%b%b%b" % (head, len(raw).to_bytes(8, "big"), raw))
-        if len(self._parts) > _FLUSH:
-            self._flush()
+        """A scalar that stands in clear text."""
+        self._head("p" if plain else "q", key, form, tag)
+        self._fields.append(content)
 
     def alias(self, key: str | None, form: str | None, ordinal: str) -> None:
         """An alias, as the ordinal of its anchor in the document."""
-        self._parts.append(self._head("*", key, form, None) + length_prefixed(ordinal.encode("ascii")))
+        self._head("*", key, form, None)
+        self._fields.append(ordinal)
 
     def encrypted(
         self,
@@ -74,46 +73,57 @@ class Seal:
         tag: str | None,
         plain: bool,
         kind: str,
-        content: bytes,
+        content: str,
         residue: str | None,
     ) -> None:
-        """A scalar that stands as a token: how the token is written, its type and plaintext, the residue or None.
+        """A scalar that stands as a token: how the token is written, its type and content (see `spelled`), and
+        the residue or None.
 
-        Without a residue the source follows from style, type and plaintext, so these say it all.
+        Without a residue the source follows from style, type and content, so these say it all.
         """
-        code = ("P" if plain else "Q") + ("r:" if residue is not None else ":") + kind
-        head = self._head(code, key, form, tag)
         if residue is None:
-            self._parts.append(b"%b%b%b" % (head, len(content).to_bytes(8, "big"), content))
+            self._head("P:" + kind if plain else "Q:" + kind, key, form, tag)
+            self._fields.append(content)
         else:
-            self._parts.append(head + length_prefixed(content, residue.encode("utf-8")))
-        if len(self._parts) > _FLUSH:
-            self._flush()
+            self._head("Pr:" + kind if plain else "Qr:" + kind, key, form, tag)
+            self._fields += (content, residue)
 
     def digest(self) -> bytes:
         """The 32 bytes of the seal."""
         self._flush()
         return self._hash.digest()
 
-    def _head(self, code: str, key: str | None, form: str | None, tag: str | None) -> bytes:
-        """The encoded code, key and tag: the same few over and over in a real file, so they are kept."""
-        name = (code, key, form, tag)
-        head = self._heads.get(name)
-        if head is None:
-            # "k" a plain key, "K" one written otherwise (its form follows), "t" a tag follows.
-            full = code
-            fields = []
-            if key is not None:
-                full += "K" if form else "k"
-                fields += [form.encode("utf-8"), key.encode("utf-8")] if form else [key.encode("utf-8")]
-            if tag is not None:
-                full += "t"
-                fields.append(tag.encode("utf-8"))
-            head = length_prefixed(full.encode("ascii"), *fields)
-            if len(self._heads) < 4096:
-                self._heads[name] = head
-        return head
+    def _head(self, code: str, key: str | None, form: str | None, tag: str | None) -> None:
+        """Code, and key and tag as far as they are there: "k" a plain key, "K" a key behind its form, "t" a tag."""
+        fields = self._fields
+        if len(fields) >= GROUP:
+            self._flush()
+        if tag is None and not form:
+            if key is None:
+                fields.append(code)
+            else:
+                fields += ("k" + code, key)
+            return
+        head = [("" if key is None else "K" if form else "k") + ("t" if tag is not None else "") + code]
+        if key is not None:
+            head += [form, key] if form else [key]
+        if tag is not None:
+            head.append(tag)
+        fields += head
 
     def _flush(self) -> None:
-        self._hash.update(b"".join(self._parts))
-        self._parts.clear()
+        fields = self._fields
+        joined = "".join(fields)
+        # Lengths count bytes of UTF-8.
+        lengths = map(len, fields) if joined.isascii() else [len(field.encode("utf-8")) for field in fields]
+        count = len(fields)
+        self._hash.update(pack(f">{count + 1}Q", count, *lengths) + joined.encode("utf-8"))
+        fields.clear()
+
+
+def spelled(kind: str, content: bytes) -> tuple[str, str]:
+    """A value's type and bytes as fields: its text; for bytes that are no UTF-8 base64, with ``!`` behind the type."""
+    try:
+        return kind, content.decode("utf-8")
+    except UnicodeDecodeError:
+        return kind + "!", b2a_base64(content, newline=False).decode("ascii")

@@ -15,10 +15,10 @@ _TAG = ",tag:"
 _TYPE = ",type:"
 _TYPES = frozenset(("str", "int", "float", "bool", "time", "bytes", "comment"))
 
-# Behind the data: ",iv:" 44 characters ",tag:" 24 characters ",type:" the type and "]".
-_IV_LENGTH = 44
-_TAG_LENGTH = 24
-_FRAME = len(_IV) + _IV_LENGTH + len(_TAG) + _TAG_LENGTH + len(_TYPE)
+_DATA = len(_HEAD)
+# Behind the data: ",iv:" and 44 characters, ",tag:" and 24 characters, ",type:", the type, "]".
+_IV_FIELD = 48
+_TAG_FIELD = 29
 
 # The last character before padding carries bits that must be zero: 4 of them before "==", 2 before "=".
 _LAST_OF_ONE = frozenset("AQgw")
@@ -39,32 +39,36 @@ def read(text: str) -> tuple[bytes, bytes, str]:
     Raises ValueError, with a reason that shows nothing of the text, where it is not exactly one token.
     """
     type_at = text.rfind(_TYPE)
-    iv_at = type_at + len(_TYPE) - _FRAME
-    if not text.startswith(_HEAD) or not text.endswith("]") or iv_at < len(_HEAD):
-        raise ValueError("not a whole token")
-    tag_at = iv_at + len(_IV) + _IV_LENGTH
-    kind = text[type_at + len(_TYPE) : -1]
-    if text[iv_at : iv_at + len(_IV)] != _IV or text[tag_at : tag_at + len(_TAG)] != _TAG or kind not in _TYPES:
-        raise ValueError("fields of the wrong length or an unknown type")
-    data = text[len(_HEAD) : iv_at]
-    iv = text[iv_at + len(_IV) : tag_at]
-    tag = text[tag_at + len(_TAG) : type_at]
-    last = data[-3:]
+    tag_at = type_at - _TAG_FIELD
+    iv_at = tag_at - _IV_FIELD
+    kind = text[type_at + 6 : -1]
     if (
-        iv[42] not in _LAST_OF_TWO
-        or tag[21] not in _LAST_OF_ONE
-        or (last[2:] == "=" and (last[0] not in _LAST_OF_ONE if last[1] == "=" else last[1] not in _LAST_OF_TWO))
+        iv_at < _DATA
+        or text[:_DATA] != _HEAD
+        or text[-1] != "]"
+        or text[iv_at : iv_at + 4] != _IV
+        or text[tag_at : tag_at + 5] != _TAG
+        or kind not in _TYPES
     ):
-        raise ValueError("base64 that is not canonical")
+        raise ValueError("not a whole token, or of an unknown type")
+    data = text[_DATA:iv_at]
+    # The padding fixes the lengths: 43 characters and "=" are 32 bytes, 22 and "==" are 16.
+    if (
+        text[tag_at - 1] != "="
+        or text[tag_at - 2] not in _LAST_OF_TWO
+        or text[type_at - 2 : type_at] != "=="
+        or text[type_at - 3] not in _LAST_OF_ONE
+        or (data[-1:] == "=" and (data[-3] not in _LAST_OF_ONE if data[-2] == "=" else data[-2] not in _LAST_OF_TWO))
+    ):
+        raise ValueError("base64 that is not canonical, or IV or tag of the wrong length")
     try:
-        raw_iv = a2b_base64(iv, strict_mode=True)
-        raw_tag = a2b_base64(tag, strict_mode=True)
-        raw_data = a2b_base64(data, strict_mode=True)
+        return (
+            a2b_base64(data, strict_mode=True) + a2b_base64(text[tag_at + 5 : type_at], strict_mode=True),
+            a2b_base64(text[iv_at + 4 : tag_at], strict_mode=True),
+            kind,
+        )
     except (Error, ValueError):  # ValueError: characters outside of ASCII
         raise ValueError("base64 that is not canonical") from None
-    if len(raw_iv) != 32 or len(raw_tag) != 16:
-        raise ValueError("IV or tag of the wrong length")
-    return raw_data + raw_tag, raw_iv, kind
 
 
 def is_token(text: str) -> bool:
