@@ -237,7 +237,7 @@ def split_csv(value: str) -> list[str]:
 
 
 def _csv_field(path: str) -> str:
-    if "," in path or '"' in path:
+    if not path or "," in path or '"' in path:
         return '"' + path.replace('"', '""') + '"'
     return path
 

@@ -57,7 +57,6 @@ class Handover:
         """A path under which Helm will read `content`."""
         fd = private.memfd(content) if os.path.isdir(_FD_FOLDER) else None
         if fd is not None:
-            os.set_inheritable(fd, True)
             self._fds.append(fd)
             return f"{_FD_FOLDER}/{fd}"
         if self._folder is None:
@@ -87,6 +86,8 @@ class Handover:
                 return subprocess.call(list(argv), env=dict(environ))
             if self._contents:
                 self._serve()
+            for fd in self._fds:
+                os.set_inheritable(fd, True)
             _restore_signals()
             os.execvpe(argv[0], list(argv), dict(environ))
         except OSError as error:
