@@ -71,7 +71,7 @@ class Bench:
             raise measure.RunFailed(f"{' '.join(argv)} (exit {done.returncode})\n{done.stderr.decode()}")
 
     def in_turns(self, commands: Mapping[str, Command], rounds: int | None = None) -> dict[str, list[Sample]]:
-        return measure.in_turns(commands, max(2, rounds or self.pairs), str(self.work / "stderr"))
+        return measure.in_turns(commands, self.pairs if rounds is None else max(2, rounds), str(self.work / "stderr"))
 
     def inputs(self, size: int, seed: int = 1) -> tuple[Path, Path, Path]:
         """Plaintext of `size` bytes, the same encrypted by sops, and by ksecrets; each opens the other's."""
