@@ -86,10 +86,21 @@ def updatekeys(files: Sequence[str]) -> int | None:
     """The command `updatekeys`."""
     session = ksecrets.Session()
     _refuse_in_place(files, None, None)
-    return each(files, session, lambda file: ksecrets.updatekeys(file, session=session))
+    return each(
+        files,
+        session,
+        lambda file: ksecrets.updatekeys(file, session=session),
+        unchanged="readers are those of the rules, unchanged",
+    )
 
 
-def each(files: Sequence[str], session: ksecrets.Session, work: Callable[[str], Encrypted | None]) -> int | None:
+def each(
+    files: Sequence[str],
+    session: ksecrets.Session,
+    work: Callable[[str], Encrypted | None],
+    *,
+    unchanged: str = "already encrypted, unchanged",
+) -> int | None:
     """Do the same with every file; its result is said, its failure too, and the next one follows.
 
     Returns the exit code of the first failure.
@@ -108,7 +119,7 @@ def each(files: Sequence[str], session: ksecrets.Session, work: Callable[[str], 
         else:
             streams.notes(session)
             if done is not None:
-                streams.status(written(file, done))
+                streams.status(written(file, done) if done.changed else f"{file}  {unchanged}")
     if not failures:
         return None
     streams.message(f"{len(failures)} of {len(files)} files failed")
@@ -117,10 +128,7 @@ def each(files: Sequence[str], session: ksecrets.Session, work: Callable[[str], 
 
 def written(file: str, done: Encrypted) -> str:
     """The line about a file that was encrypted: ``FILE  12 values for alice, prod-ci``."""
-    if not done.changed:
-        return f"{file}  already encrypted, unchanged"
-    line = f"{file}  {_values(done.values)} for {', '.join(done.readers)}"
-    return line + (" (new data key)" if done.new_key and done.values == 0 else "")
+    return f"{file}  {_values(done.values)} for {', '.join(done.readers)}"
 
 
 def _values(count: int) -> str:

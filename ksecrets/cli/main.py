@@ -51,6 +51,11 @@ def _run(words: list[str], *, given: bool) -> int:
         if isinstance(parsed, int):
             return parsed
         call = parsed
+    else:
+        # A process for one small file: the rest of PyYAML would take longer to import than the work takes.
+        from ksecrets.text import libyaml
+
+        libyaml.LEAN = True
     command, values = call
     streams.quiet = values.pop("quiet", False)
     return work_of(command)(**values) or 0
