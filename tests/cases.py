@@ -11,6 +11,7 @@ Flags, each for what both ksecrets and the peers are held to:
 * ``go-refuses``: libyaml reads it, go-yaml does not, so neither sops nor Helm can.
 * ``go-keys``: a key that is no string, which sops refuses. ``own-document``: a root that is no mapping, which sops
   refuses. ``alias``: an alias in it, which sops expands. ``go-map``: a later document that sops cannot read.
+* ``empty``: no document in it, which sops does not encrypt.
 * ``first-empty``: sops takes the metadata of the first document that has any.
 * ``go-any``: readers may disagree; ksecrets keeps it to the byte or refuses it on its list, and where sops reads the
   result, it gives the same values.
@@ -61,5 +62,16 @@ def _is_flags(line: str) -> bool:
 
 
 _FLAGS = frozenset(
-    ("refused", "go-refuses", "go-keys", "own-document", "alias", "go-map", "first-empty", "go-any", "refused-or-go")
+    (
+        "refused",
+        "go-refuses",
+        "go-keys",
+        "own-document",
+        "alias",
+        "go-map",
+        "first-empty",
+        "go-any",
+        "refused-or-go",
+        "empty",
+    )
 )

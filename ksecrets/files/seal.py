@@ -34,6 +34,10 @@ if TYPE_CHECKING:
 _LARGE = 100_000  # characters
 
 
+# Tags that go-yaml applies to the text of a token, and so refuses before one.
+_TYPED = frozenset(f"tag:yaml.org,2002:{name}" for name in ("binary", "bool", "float", "int", "timestamp"))
+
+
 class Sealed:
     """An encrypted text and what can be said of it.
 
@@ -220,6 +224,10 @@ class _Writing:
                 hint="restore the whole file from git; a token alone cannot be decrypted",
             )
         self.mac.add(content)
+        if tag in _TYPED:
+            _take_in_tag(self.body, node)
+            if node.tag is not None:
+                self.result.sops_refuses.append(f"line {node.line}: a tag that is not right before its value")
         token, iv = self.token(node, kind, content)
         carrier, style, indent, newline = carried(self.body, node, token)
         source = self.body[node.start : node.end]
@@ -230,7 +238,7 @@ class _Writing:
             if self.residues is None:
                 self.residues = Residues(self.data_key)
             self.stored[name_of(iv)] = self.residues.write(iv, kind, source)
-        self.seal.encrypted(key_of(node), node.key_form, tag, style == PLAIN, spelling, text, residue)
+        self.seal.encrypted(key_of(node), node.key_form, node.tag, style == PLAIN, spelling, text, residue)
         self.result.values += 1
         if tag is not None or plain:
             reason = sops_refuses(value, plain=plain, tag=tag)
@@ -265,6 +273,24 @@ class _Writing:
         mac = self.data_key.encrypt(self.mac.hexdigest().encode(), digest, lastmodified)
         token = tokens.write(mac[:-TAG_LENGTH], digest, mac[-TAG_LENGTH:], "str")
         return metadata.replace(mac=token, extension=sealed_extension).to_tree()
+
+
+def _take_in_tag(body: str, node: Node) -> None:
+    """Make the tag a part of the scalar's source where it stands right before it on the same line.
+
+    go-yaml refuses a token behind such a tag, so the tag goes into the residue with the source. Behind a comment or
+    an anchor it stays, and sops will not read the file.
+    """
+    end = len(body[:node.start].rstrip(" \t")) if body[node.start - 1] in " \t" else node.start
+    start = end
+    if body.endswith(">", 0, end):
+        start = body.rfind("!<", 0, end)
+    else:
+        while start > 0 and body[start - 1] not in " \t\r\n\x85\u2028\u2029[{,":
+            start -= 1
+    if body.startswith("!", start):
+        node.start = start
+        node.tag = None
 
 
 def _first_difference(left: str, right: str) -> int:

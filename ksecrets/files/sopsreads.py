@@ -38,6 +38,8 @@ def watch(nodes: Iterator[Node], reasons: list[str]) -> Iterator[Node]:
                     known.add((key, form))
                     if not _is_text(str(key), form):
                         reasons.append(f"line {node.line}: a key that is no string")
+                if kind == SCALAR and key == "<<" and form == "":
+                    reasons.append(f"line {node.line}: a merge key without a mapping")
             elif not around and kind != MAP and not _is_nothing(node):
                 reasons.append(FIRST_ROOT if document == 0 else f"line {node.line}: a document that is no mapping")
             if kind >= MAP:
