@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 
-from ksecrets.errors import SyntaxRefused
+from ksecrets.errors import AlreadyEncrypted, KsecretsError, RuleViolation, SyntaxRefused
 from ksecrets.operations.reading import open_file, read
 from ksecrets.operations.session import Session
-from ksecrets.operations.writing import Encrypted, policy_for, seal_file, store
+from ksecrets.operations.writing import Encrypted, policy_for, prepare, seal_file, store
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,8 +20,8 @@ def edit(path: str, editor: Callable[[str, str | None], str], *, session: Sessio
     """Edit one encrypted file; a file that does not exist yet is begun.
 
     editor: gets the plaintext, and the message of what was wrong with it the last time (None at first); gives the new
-    plaintext, or raises to give up. It is called again as long as its text is refused (not YAML, or on the list of
-    refusals), so no text is lost.
+    plaintext, or raises to give up. It is called again as long as its text is refused (not YAML, on the list of
+    refusals, against the rules), so no text is lost.
 
     Where nothing changed, nothing is written (`changed` is False). Raises what reading and writing raise, before the
     editor opens where that can be known.
@@ -31,25 +31,24 @@ def edit(path: str, editor: Callable[[str, str | None], str], *, session: Sessio
         reading = read(path, None, session)
         place, source = reading.place, reading.source
         previous = open_file(reading, session, keep_tokens=True)
-        policy_for(place, previous, (), session)
+        prepare(place, previous, session)
         before = previous.plaintext
     else:
         place, source, previous = session.place(path), None, None
         policy_for(place, None, (), session)
+        if not os.path.isdir(os.path.dirname(path) or "."):
+            raise KsecretsError("no such folder", file=path)
         before = _NEW.format(path=path)
     plaintext = editor(before, None)
-    while True:
-        if plaintext == before:
-            return _unchanged(path, previous.text if previous is not None else "", place.environment)
+    while plaintext != before:
         try:
             result = seal_file(place, plaintext, session, previous=previous)
-        except SyntaxRefused as error:
+        except (AlreadyEncrypted, RuleViolation, SyntaxRefused) as error:
             plaintext = editor(plaintext, str(error))
             continue
         return store(result, session, source)
-
-
-def _unchanged(path: str, text: str, environment: str | None) -> Encrypted:
-    result = Encrypted(path, text, values=0, readers=(), environment=environment)
+    result = Encrypted(
+        path, previous.text if previous is not None else "", values=0, readers=(), environment=place.environment
+    )
     result.changed = False
     return result

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from ksecrets.errors import KsecretsError, UsageError
 from ksecrets.operations.inspect import inspect
-from ksecrets.operations.reading import is_encrypted, open_file, read
+from ksecrets.operations.known import earlier_version
+from ksecrets.operations.reading import check_environment, is_encrypted, open_file, read
 from ksecrets.operations.session import Session
-from ksecrets.operations.writing import Encrypted, earlier_version, seal_file, store
+from ksecrets.operations.writing import Encrypted, seal_file, store
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,8 +30,8 @@ def encrypt(
     put the result in the place of the file, atomically. age: recipients, where no rule names any.
 
     Where git knows an encrypted version of the file, its data key and the tokens of unchanged values are taken over.
-    A file that is encrypted already, sealed, and as the rules say, comes back unchanged; one that sops wrote last is
-    sealed (and needs an identity for that).
+    A file that is encrypted already, sealed, and as the rules say, comes back unchanged (that its seal holds is for
+    `check` to say); another one, such as one that sops wrote last, is sealed, and needs an identity for that.
 
     Raises ConfigError, RuleViolation, Tampered, SyntaxRefused (docs/file-format.md lists why); nothing was written.
     """
@@ -44,7 +45,10 @@ def encrypt(
     except KsecretsError as error:
         raise error.at(path) from None
     if encrypted:
-        result = _again(reading, session, age)
+        try:
+            result = _again(reading, session, age)
+        except KsecretsError as error:
+            raise error.at(path) from None
     else:
         previous = None if age and place.policy is None else earlier_version(place, session)
         result = seal_file(place, reading.text, session, previous=previous, age=age)
@@ -53,20 +57,24 @@ def encrypt(
 
 
 def _again(reading: Reading, session: Session, age: Sequence[str]) -> Encrypted:
-    """A file that is encrypted already: unchanged where it is in order, sealed where sops wrote it last."""
+    """A file that is encrypted already: unchanged where it is in order, sealed where it is not (sops wrote it last, it
+    was moved, the rules choose other values).
+    """
     place = reading.place
     seen = inspect(reading.text, place)
-    if seen.sealed and not seen.plaintext_lines:
+    if seen.sealed:
+        check_environment(seen.metadata, place, session)
         if place.policy is not None:
             seen.refuse_other_readers(place.policy)
-        result = Encrypted(
-            place.path,
-            reading.text,
-            values=seen.values,
-            readers=[reader.name for reader in seen.readers],
-            environment=seen.environment,
-        )
-        result.changed = False
-        return result
+        if seen.is_as_the_rules_say():
+            result = Encrypted(
+                place.path,
+                reading.text,
+                values=seen.values,
+                readers=[reader.name for reader in seen.readers],
+                environment=seen.environment,
+            )
+            result.changed = False
+            return result
     opened = open_file(reading, session, keep_tokens=True)
     return seal_file(place, opened.plaintext, session, previous=opened, age=age)

@@ -54,6 +54,20 @@ class Inspected:
                 fields = identity_fields(stanza)
                 self.readers.append(Reader(place.reader_name(stanza.service, fields), "person", stanza.service, fields))
 
+    def is_as_the_rules_say(self) -> bool:
+        """Whether selector, environment and path are those that the rules give the file (readers not looked at)."""
+        place = self.place
+        policy = place.policy
+        if policy is not None:
+            chosen = (policy.selector.kind, policy.selector.value), policy.mac_only_encrypted
+            if chosen != (self.metadata.selector, self.metadata.mac_only_encrypted):
+                return False
+            if policy.environment != self.environment:
+                return False
+        extension = self.metadata.extension
+        path = extension.path if extension is not None else None
+        return not self.plaintext_lines and (path == place.relative or place.relative is None)
+
     def refuse_other_readers(self, policy: Policy) -> None:
         """Raises RuleViolation where the readers are not those of the rules."""
         refuse_other_readers(self.metadata, policy, self.place)

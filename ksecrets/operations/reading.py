@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from ksecrets.errors import ConfigError, KsecretsError, NotEncrypted, Tampered
+from ksecrets.errors import ConfigError, KsecretsError, NoIdentity, NotEncrypted, Tampered
 from ksecrets.files import atomic
 from ksecrets.files.open import open_text, read_metadata
 
@@ -47,8 +47,9 @@ def open_file(
     require_seal: bool = False,
     ignore_mac: bool = False,
     keep_tokens: bool = False,
+    unsealed: bool = False,
 ) -> Opened:
-    """Open an encrypted file under the rules.
+    """Open an encrypted file under the rules. unsealed: a seal is not required whatever they say, as it is to be made.
 
     Raises NotEncrypted, NoIdentity, Tampered (which covers a file that the rules place in another environment than it
     was sealed for, and one without a seal where one is required), SyntaxRefused; all with the file's name.
@@ -70,10 +71,15 @@ def open_file(
         opened = open_text(
             reading.text,
             data_key_for=key_after_checks,
-            require_seal=required and not ignore_mac,
+            require_seal=required and not ignore_mac and not unsealed,
             ignore_mac=ignore_mac,
             keep_tokens=keep_tokens,
         )
+    except NoIdentity as error:
+        machines = _machines(place, seen)
+        if machines:
+            error.hint = f"run this job with the identity of {' or '.join(machines)}"
+        raise error.at(place.path) from None
     except KsecretsError as error:
         raise error.at(place.path) from None
     extension = opened.metadata.extension
@@ -96,16 +102,33 @@ def check_environment(metadata: Metadata, place: Place, session: Session) -> Non
             f"sealed for environment {stored}, and the rules give it {place.environment}",
             hint=f"a file of {stored} was copied over it; restore it from git",
         )
-    if place.rules is None and place.top is not None:
+    if place.environment is None:
         refuse_vanished_rules(place, session)
 
 
+def _machines(place: Place, seen: list[Metadata]) -> list[str]:
+    """The names of the machines among the readers of a file."""
+    if place.policy is None or not seen:
+        return []
+    there = [(stanza.service, stanza.fields) for stanza in seen[-1].stanzas]
+    return [
+        reader.name
+        for reader in place.policy.recipients
+        if reader.kind == "machine" and any(reader.same_key(*stanza) for stanza in there)
+    ]
+
+
 def refuse_vanished_rules(place: Place, session: Session) -> None:
-    """Refuse to go on where the trusted ref has a configuration and the working tree has none (rule 3)."""
-    repository = session.repository(place)
-    if repository is None or place.top is None or os.path.lexists(os.path.join(place.top, ".ksecrets.yaml")):
+    """Refuse to go on where the trusted ref has a `.ksecrets.yaml` and the working tree has none (rule 3).
+
+    A `.sops.yaml` in its place does not help: whoever takes away the one can bring the other.
+    """
+    if place.top is None or os.path.lexists(os.path.join(place.top, ".ksecrets.yaml")):
         return
-    ref = repository.trusted_ref()
+    repository = session.repository(place)
+    if repository is None:
+        return
+    ref = session.trusted_ref(place)
     if ref is not None and repository.blob(f"{ref}:.ksecrets.yaml") is not None:
         raise ConfigError(
             f".ksecrets.yaml is missing here, and {ref} has one",
@@ -115,11 +138,14 @@ def refuse_vanished_rules(place: Place, session: Session) -> None:
 
 
 def refuse_plaintext(place: Place) -> None:
-    """Refuse a plaintext file where its environment wants it encrypted."""
-    if place.policy is None:
+    """Refuse a plaintext file where its environment wants it encrypted.
+
+    The rules of a `.sops.yaml` say how files are encrypted, not which: one without `path_regex` is about every file.
+    """
+    if place.environment is None:
         return
     raise NotEncrypted(
-        f"is plaintext, and {place.policy.environment or place.policy.source} wants it encrypted",
+        f"is plaintext, and {place.environment} wants it encrypted",
         file=place.path,
         hint=f"ksecrets encrypt -i {place.path}",
     )

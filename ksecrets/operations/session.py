@@ -66,7 +66,7 @@ class Session:
     Keeps keys in memory only, and shows nothing of them.
     """
 
-    __slots__ = ("_identities", "_keys", "_repositories", "_rules", "environ", "notes")
+    __slots__ = ("_identities", "_keys", "_refs", "_repositories", "_rules", "environ", "notes")
 
     def __init__(self, environ: Mapping[str, str] | None = None) -> None:
         self.environ: Mapping[str, str] = os.environ if environ is None else environ
@@ -74,7 +74,8 @@ class Session:
         self._identities: Identities | None = None
         self._keys: dict[tuple[str, ...], DataKey] = {}
         self._rules: dict[str, Rules | None] = {}
-        self._repositories: dict[str, Repository | None] = {}
+        self._repositories: dict[str, Repository] = {}
+        self._refs: dict[str, str | None] = {}
 
     def __repr__(self) -> str:
         return "Session(...)"
@@ -114,6 +115,15 @@ class Session:
 
             self._repositories[place.top] = Repository(place.top)
         return self._repositories[place.top]
+
+    def trusted_ref(self, place: Place) -> str | None:
+        """The ref whose contents are trusted in the file's repository (`Repository.trusted_ref`), or None."""
+        repository = self.repository(place)
+        if repository is None:
+            return None
+        if repository.top not in self._refs:
+            self._refs[repository.top] = repository.trusted_ref()
+        return self._refs[repository.top]
 
     def key_for(self, place: Place) -> Callable[[Metadata], DataKey]:
         """The function that gives the data key for a file's metadata, or raises NoIdentity."""

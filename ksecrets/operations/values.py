@@ -30,7 +30,7 @@ def get(path: str, key: str, *, text: str | None = None, session: Session | None
         raise error.at(path) from None
 
 
-def set(path: str, key: str, value: object, *, session: Session | None = None) -> Encrypted:  # noqa: A001
+def set(path: str, key: str, value: object, *, session: Session | None = None) -> Encrypted:
     """Set one value of one file, and write it; every other byte of the plaintext stays.
 
     value: a str, or what JSON knows (int, float, bool, None, list, dict). Missing mappings on the way are made.

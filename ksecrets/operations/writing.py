@@ -13,11 +13,11 @@ import time
 from ksecrets import keys
 from ksecrets.envelope.metadata import Extension, Metadata, identity_fields
 from ksecrets.envelope.wrap import wrap
-from ksecrets.errors import ConfigError, KsecretsError, NoIdentity, NotEncrypted, RuleViolation, SyntaxRefused, Tampered
+from ksecrets.errors import ConfigError, KsecretsError, RuleViolation
 from ksecrets.files import atomic
-from ksecrets.files.open import open_text, read_metadata
 from ksecrets.files.seal import seal_text
-from ksecrets.operations.reading import check_environment, refuse_vanished_rules
+from ksecrets.operations.known import distrust, identities_of, refuse_lost_seal, remember
+from ksecrets.operations.reading import refuse_vanished_rules
 from ksecrets.rules.policy import Policy, Reader, identity
 from ksecrets.rules.selector import Selector
 from ksecrets.values.cipher import DataKey
@@ -62,13 +62,19 @@ def policy_for(place: Place, previous: Opened | None, age: Sequence[str], sessio
     Raises ConfigError where nothing says who reads the file, RuleViolation where `--age` goes against the rules.
     """
     policy = place.policy
-    if policy is None and place.rules is None and place.top is not None:
+    if policy is None or policy.environment is None:
         refuse_vanished_rules(place, session)
     if age:
         readers = [_explicit(recipient, place) for recipient in age]
         if policy is None:
-            selector = Selector(*previous.metadata.selector) if previous is not None else Selector()
-            return Policy(environment=None, source="--age", recipients=tuple(readers), selector=selector)
+            _warn_of_steering(previous, place, session, "the selector is")
+            return Policy(
+                environment=None,
+                source="--age",
+                recipients=tuple(readers),
+                selector=Selector(*previous.metadata.selector) if previous is not None else Selector(),
+                mac_only_encrypted=previous is not None and previous.metadata.mac_only_encrypted,
+            )
         if _identities(readers) != _identities(policy.recipients):
             raise RuleViolation(
                 f"--age names other readers than {policy.source}",
@@ -88,10 +94,7 @@ def policy_for(place: Place, previous: Opened | None, age: Sequence[str], sessio
         metadata = previous.metadata
         if len(metadata.groups) != 1:
             raise ConfigError("the file has several key groups, and no rule says how to write it", file=place.path)
-        if not previous.sealed:
-            session.note(
-                "no rule is at hand: readers and selector are taken from the file, which has no seal", place.path
-            )
+        _warn_of_steering(previous, place, session, "readers and selector are")
         readers = [
             Reader(place.reader_name(stanza.service, fields), "person", stanza.service, fields)
             for stanza in metadata.groups[0]
@@ -115,6 +118,18 @@ def policy_for(place: Place, previous: Opened | None, age: Sequence[str], sessio
     )
 
 
+def _warn_of_steering(previous: Opened | None, place: Place, session: Session, what: str) -> None:
+    if previous is not None and not previous.sealed:
+        session.note(f"no rule is at hand: {what} taken from the file, which has no seal", place.path)
+
+
+def prepare(place: Place, previous: Opened, session: Session) -> None:
+    """Refuse, before anybody works on it, what `seal_file` would refuse whatever the new plaintext is."""
+    policy = policy_for(place, previous, (), session)
+    refuse_lost_seal(previous.metadata, place, session)
+    refuse_other_readers(previous.metadata, policy, place)
+
+
 def seal_file(
     place: Place,
     plaintext: str,
@@ -123,13 +138,17 @@ def seal_file(
     previous: Opened | None,
     age: Sequence[str] = (),
     same_readers: bool = True,
+    confirmed: bool = False,
 ) -> Encrypted:
     """Encrypt a plaintext for a place; nothing is written to the disk.
 
     previous: the encrypted version before, opened and verified with its tokens, or None. same_readers: refuse where
-    its readers are not those of the rules (otherwise they are made so: `updatekeys`).
+    its readers are not those of the rules (otherwise they are made so: `updatekeys`). confirmed: somebody looked at
+    what was done to `previous` since it lost its seal.
     """
     policy = policy_for(place, previous, age, session)
+    if previous is not None and not confirmed:
+        refuse_lost_seal(previous.metadata, place, session)
     try:
         return _sealed(place, plaintext, session, previous, policy, same_readers)
     except KsecretsError as error:
@@ -182,50 +201,20 @@ def _sealed(
         session.note(warning)
     result = _result(place, policy, sealed.text, sealed.values, changed=True, new_key=new_key)
     if new_key:
-        _record(place, key, session)
+        remember(place, session, key.kid, previous.data_key.kid if previous is not None else None)
     return result
 
 
 def store(result: Encrypted, session: Session, expected: Source | None) -> Encrypted:
-    """Put a changed result on the disk, atomically; `expected` is what was read before."""
+    """Put a changed result on the disk, atomically; `expected` is what was read before, None for a new file."""
     if result.changed:
         if expected is None:
-            for note in atomic.write(result.path, result.text):
-                session.note(note, result.path)
+            atomic.create(result.path, result.text)
         else:
             for note in atomic.replace(result.path, result.text, expected=expected):
                 session.note(note, result.path)
         result.written = True
     return result
-
-
-def earlier_version(place: Place, session: Session) -> Opened | None:
-    """The encrypted version of a file that git knows (index, then HEAD), opened; None where there is none to use.
-
-    It is what makes `encrypt -i` after `decrypt -i` change only what was changed.
-    """
-    repository = session.repository(place)
-    if repository is None or place.relative is None:
-        return None
-    seen = None
-    for spec in (f":{place.relative}", f"HEAD:{place.relative}"):
-        raw = repository.blob(spec)
-        if raw is None or raw == seen:
-            continue
-        seen = raw
-        try:
-            text = raw.decode("utf-8")
-            if place.policy is not None and _identities_of(read_metadata(text)) != _identities(place.policy.recipients):
-                continue
-            opened = open_text(text, data_key_for=session.key_for(place), keep_tokens=True)
-            check_environment(opened.metadata, place, session)
-        except (NotEncrypted, NoIdentity, SyntaxRefused, UnicodeDecodeError):
-            continue
-        except Tampered as error:
-            session.note(f"the version in git is not used: {error.message}", place.path)
-            continue
-        return opened
-    return None
 
 
 def _reused(
@@ -236,11 +225,11 @@ def _reused(
         return None, ()
     metadata = previous.metadata
     wanted = _identities(policy.recipients)
-    there = _identities_of(metadata)
+    there = identities_of(metadata)
     if len(metadata.groups) != 1 or not there <= wanted:
         session.note("a reader was taken out: the file gets a new data key", place.path)
         return None, ()
-    reason = _distrust(place, session, previous)
+    reason = distrust(place, session, previous, wanted)
     if reason is not None:
         session.note(f"the file gets a new data key: {reason}", place.path)
         return None, ()
@@ -255,52 +244,9 @@ def _reused(
     return previous.data_key, tuple(stanzas)
 
 
-def _distrust(place: Place, session: Session, previous: Opened) -> str | None:
-    """Why a data key must not take up new secrets, or None (security.md rules 1 and 8)."""
-    repository = session.repository(place)
-    extension = previous.metadata.extension
-    if repository is None or place.relative is None:
-        return None
-    kid = previous.data_key.kid
-    was = extension.path if extension is not None else None
-    if was and was != place.relative and place.top is not None:
-        try:
-            other = read_metadata(atomic.read(os.path.join(place.top, *was.split("/"))).text)
-        except KsecretsError:
-            pass
-        else:
-            if other.extension is not None and other.extension.kid == kid:
-                return f"it is a copy of {was}"
-    from ksecrets.repository import trust
-
-    if kid in trust.recorded(repository):
-        return None
-    ref = repository.trusted_ref()
-    for path in (place.relative, was):
-        raw = repository.blob(f"{ref}:{path}") if ref is not None and path else None
-        if raw is None:
-            continue
-        try:
-            metadata = read_metadata(raw.decode("utf-8"))
-            trusted = metadata.extension.kid if metadata.extension is not None else session.key_for(place)(metadata).kid
-        except (KsecretsError, UnicodeDecodeError):
-            continue
-        if trusted == kid:
-            return None
-    return f"its data key is not known from {ref or 'a trusted ref'}, nor was it made here"
-
-
-def _record(place: Place, key: DataKey, session: Session) -> None:
-    repository = session.repository(place)
-    if repository is not None and place.relative is not None:
-        from ksecrets.repository import trust
-
-        trust.record(repository, key.kid, place.relative)
-
-
 def refuse_other_readers(metadata: Metadata, policy: Policy, place: Place) -> None:
     wanted = _identities(policy.recipients)
-    if _identities_of(metadata) == wanted and len(metadata.groups) == 1:
+    if identities_of(metadata) == wanted and len(metadata.groups) == 1:
         return
     there = [
         place.reader_name(stanza.service, identity_fields(stanza)) for group in metadata.groups for stanza in group
@@ -315,10 +261,6 @@ def refuse_other_readers(metadata: Metadata, policy: Policy, place: Place) -> No
 
 def _identities(readers: Sequence[Reader]) -> set[tuple[object, ...]]:
     return {identity(reader.service, reader.fields) for reader in readers}
-
-
-def _identities_of(metadata: Metadata) -> set[tuple[object, ...]]:
-    return {identity(stanza.service, identity_fields(stanza)) for group in metadata.groups for stanza in group}
 
 
 def _explicit(recipient: str, place: Place) -> Reader:

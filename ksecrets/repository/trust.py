@@ -1,11 +1,16 @@
-"""This clone's own record of data keys: those that were made here, or that the user said to trust.
+"""This clone's own record of data keys: which of them were made here, or trusted by the user, and for which file.
 
 A data key is named by its public id, the kid. A write goes on using a data key only where it is known
 (security.md rule 1): from the trusted ref, or from this record. The record is the file
 ``ksecrets/trusted-kids`` in the git folder that all worktrees share; it is never part of a commit, so
-nobody who pushes can write to it. One kid a line, and behind ``#`` when and for which file::
+nobody who pushes can write to it. One kid a line, and behind ``#`` when and for which file; a ``!`` before
+a kid takes it back::
 
     mK0xV3f1TZ2cJq0yQm8b4g  # 2026-01-31 env/prod/secrets.yaml
+
+A kid counts for its file only: who reads dev knows its data keys, and could wrap one for the readers of
+prod, plant it there, and read the next secret. And it is taken back when the file gets another data key:
+else a former reader could plant the old one. A line without a file counts for all of them.
 """
 
 from __future__ import annotations
@@ -21,30 +26,30 @@ if TYPE_CHECKING:
 _NAME = os.path.join("ksecrets", "trusted-kids")
 
 
-def recorded(repo: Repository) -> set[str]:
-    """The kids of this clone's record, without their comments; empty where there is none yet."""
-    path = os.path.join(repo.common_dir(), _NAME)
+def recorded(repo: Repository, path: str) -> set[str]:
+    """The kids that this clone's record has for the file at the repository path `path`."""
+    name = os.path.join(repo.common_dir(), _NAME)
     try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return _kids(file.read())
+        with open(name, encoding="utf-8", errors="replace") as file:
+            return _kids(file.read(), _shown(path))
     except FileNotFoundError:
         return set()
     except OSError as error:
-        raise _failed(error, path) from None
+        raise _failed(error, name) from None
 
 
-def record(repo: Repository, kid: str, path: str) -> bool:
-    """Add `kid` to the record, with today's date and the repository path `path` as a comment.
+def record(repo: Repository, kid: str, path: str, *, instead_of: str | None = None) -> bool:
+    """Add `kid` to the record for the file at the repository path `path`; take another kid of that file back.
 
     Returns whether it is new there. Processes that record at once do not lose each other's lines, and a
     line that a crash cut short spoils no other. Raises KsecretsError where the file cannot be written.
     """
-    if not kid or "#" in kid or any(letter.isspace() or not letter.isprintable() for letter in kid):
-        raise ValueError("not a kid")
+    for each in (kid, *([instead_of] if instead_of is not None else [])):
+        if not each or each[0] == "!" or "#" in each or any(char.isspace() or not char.isprintable() for char in each):
+            raise ValueError("not a kid")
     import time
 
-    comment = "".join(letter if letter.isprintable() else "?" for letter in path)
-    line = f"{kid}  # {time.strftime('%Y-%m-%d')} {comment}\n".encode("utf-8", "replace")
+    comment = f"  # {time.strftime('%Y-%m-%d')} {_shown(path)}\n"
     name = os.path.join(repo.common_dir(), _NAME)
     try:
         os.makedirs(os.path.dirname(name), mode=0o700, exist_ok=True)
@@ -52,26 +57,40 @@ def record(repo: Repository, kid: str, path: str) -> bool:
         try:
             _lock(fd)
             before = _read(fd)
-            if kid in _kids(before.decode("utf-8", "replace")):
-                return False
-            if before and not before.endswith(b"\n"):
-                line = b"\n" + line
-            if os.write(fd, line) != len(line):
-                raise OSError(28, "short write")
-            os.fsync(fd)
+            known = _kids(before.decode("utf-8", "replace"), _shown(path))
+            lines = "" if kid in known else kid + comment
+            if instead_of in known and instead_of != kid:
+                lines += f"!{instead_of}{comment}"
+            if lines:
+                added = lines.encode("utf-8", "replace")
+                if before and not before.endswith(b"\n"):
+                    added = b"  # - (a line cut short)\n" + added  # so that it counts for no file
+                if os.write(fd, added) != len(added):
+                    raise OSError(28, "short write")
+                os.fsync(fd)
         finally:
             os.close(fd)  # gives the lock back
     except OSError as error:
         raise _failed(error, name) from None
-    return True
+    return kid not in known
 
 
-def _kids(text: str) -> set[str]:
-    """The first word of each whole line: what a crash cut short has no line end, and is no kid."""
+def _shown(path: str) -> str:
+    return "".join(letter if letter.isprintable() else "?" for letter in path)
+
+
+def _kids(text: str, path: str) -> set[str]:
+    """The kids for a file, from the whole lines of the record: what a crash cut short has no line end."""
     found = set()
     for line in text.split("\n")[:-1]:
-        words = line.partition("#")[0].split()
-        if words:
+        kid, _, comment = line.partition("#")
+        words = kid.split()
+        file = comment.strip().partition(" ")[2]
+        if not words or file not in ("", path):
+            continue
+        if words[0].startswith("!"):
+            found.discard(words[0][1:])
+        else:
             found.add(words[0])
     return found
 
