@@ -297,15 +297,18 @@ class _Reading:
         if self.stored:
             source = self.residue(node, iv, kind)
         spelling, text = spelled(kind, content)
-        seal.encrypted(key_of(node), node.key_form, node.tag, plain, spelling, text, source)
-        if source is None:
-            if spelling is not kind:
-                raise _tampered("the value is no text", node)
-            style = node.style
-            if style == LITERAL or style == FOLDED:
-                return predicted(style, kind, text, *layout(self.body[node.start : node.end]))
-            return predicted(style, kind, text)
-        return source
+        form = node.key_form
+        seal.encrypted(node.key if form is not None else None, form, node.tag, plain, spelling, text, source)  # type: ignore[arg-type]
+        if source is not None:
+            return source
+        if spelling is not kind:
+            raise _tampered("the value is no text", node)
+        if plain and kind != "bool":
+            return text
+        style = node.style
+        if style == LITERAL or style == FOLDED:
+            return predicted(style, kind, text, *layout(self.body[node.start : node.end]))
+        return predicted(style, kind, text)
 
     def residue(self, node: Node, iv: bytes, kind: str) -> str | None:
         stored = self.stored.pop(iv[:12], None)
