@@ -11,7 +11,7 @@ from ksecrets.text.node import COMMENT, DOCUMENT, END, LIST, MAP, SCALAR
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from ksecrets.rules.selector import Selector
     from ksecrets.text.node import Frame, Node
@@ -24,30 +24,30 @@ class Choice:
     behind a value counts for the value before it.
     """
 
-    __slots__ = ("_by_comment", "_known", "_picks", "_test")
+    __slots__ = ("_by_comment", "_known", "_picks", "_test", "of")
 
     def __init__(self, selector: Selector, nodes: Iterable[Node]) -> None:
         self._test = selector.test
         self._known: dict[str, bool] = {}
         self._picks = selector.picks_matches
-        self._by_comment = _commented(selector, nodes) if selector.by_comment else None
-
-    def of(self, node: Node) -> bool:
+        self._by_comment = _commented(selector, nodes) if selector.by_comment else frozenset()
+        self.of: Callable[[Node], bool] = self._of_comments if selector.by_comment else self._of_path
         """Whether this scalar or comment is chosen."""
+
+    def _of_path(self, node: Node) -> bool:
         frame = node.frame
-        if frame.in_key:
-            return False
-        if self._by_comment is not None:
-            return (node.start in self._by_comment) == self._picks
         matched = frame.matched
         if matched is None:
             matched = self._frame(frame)
-        if not matched and node.key_form is not None and node.kind != COMMENT:
+        if not matched and node.key_form is not None:
             key = node.key
             matched = self._known.get(key)  # type: ignore[arg-type]
             if matched is None:
-                matched = self._known[key] = self._test(key)  # type: ignore[index,arg-type]
-        return matched == self._picks
+                matched = self._known[key] = node.kind != COMMENT and self._test(key)  # type: ignore[index,arg-type]
+        return matched == self._picks and not frame.in_key
+
+    def _of_comments(self, node: Node) -> bool:
+        return (node.start in self._by_comment) == self._picks and not node.frame.in_key
 
     def _frame(self, frame: Frame) -> bool:
         matched = False

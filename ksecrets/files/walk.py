@@ -68,7 +68,7 @@ class Walk:
         for node in self._nodes:
             kind = node.kind
             if kind == SCALAR:
-                if self.document == 0 and node.frame.parent is None:
+                if node.key is None and self.document == 0 and node.frame.parent is None:
                     if node.start == node.end and node.tag is None and node.anchor is None:
                         continue  # nothing at all
                     self.root = node

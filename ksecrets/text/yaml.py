@@ -53,6 +53,17 @@ _KIND_OF_EVENT = {
 }
 
 
+_BLOCKS = frozenset((LITERAL, FOLDED))
+
+
+class _Kinds(dict[type, int]):
+    """Kinds by class of event; classes are looked up by name the first time."""
+
+    def __missing__(self, cls: type) -> int:
+        kind = self[cls] = _KIND_OF_EVENT[cls.__name__]
+        return kind
+
+
 def scan(text: str, first_line: int = 1) -> Iterator[Node]:
     """The nodes of a YAML stream, all its documents, in the order of the text.
 
@@ -69,8 +80,9 @@ def scan(text: str, first_line: int = 1) -> Iterator[Node]:
             line=text.count("\n", 0, inner_mark) + first_line,
             hint="remove the U+FEFF character on that line",
         )
-    kinds: dict[type, int] = {}
+    kinds = _Kinds()
     find = text.find
+    hash_at = -1  # the first "#" behind `previous`, as far as it was looked for
     root = frame = Frame(None, None, "", False, False, -1, False)
     previous = 0  # end of the text that is accounted for
     key: str | int | None = None
@@ -82,17 +94,19 @@ def scan(text: str, first_line: int = 1) -> Iterator[Node]:
     at_root_map = False
     stream = libyaml.events(text)
     for event in stream:
-        cls = event.__class__
-        kind = kinds.get(cls)
-        if kind is None:
-            kind = kinds[cls] = _KIND_OF_EVENT[cls.__name__]
+        kind = kinds[event.__class__]
 
         if kind == SCALAR:
             mark = event.start_mark
             start = mark.index
             line = mark.line + first_line
-            if find("#", previous, start) >= 0:
-                yield from _comments(text, previous, start, line, frame)
+            if hash_at < start:
+                if hash_at < previous:
+                    hash_at = find("#", previous)
+                    if hash_at < 0:
+                        hash_at = len(text)
+                if hash_at < start:
+                    yield from _comments(text, previous, start, line, frame)
             value = event.value
             tag = event.tag
             anchor = event.anchor
@@ -127,7 +141,7 @@ def scan(text: str, first_line: int = 1) -> Iterator[Node]:
                 start, comments = _past_properties(text, start, end, anchor, tag, line)
                 if comments:
                     yield from _comments(text, mark.index, start, line, frame)
-            if style == LITERAL or style == FOLDED:
+            if style in _BLOCKS:
                 end = previous = _end_of_block_scalar(text, start, end, value)
             if frame.is_list:
                 key = frame.next_index
@@ -260,7 +274,7 @@ def scan(text: str, first_line: int = 1) -> Iterator[Node]:
             previous = max(event.end_mark.index, previous)
             yield Node(DOCUMENT_END, start, previous, mark.line + first_line, root)
 
-        elif find("#", previous) >= 0 and cls.__name__ == "StreamEndEvent":
+        elif find("#", previous) >= 0 and event.__class__.__name__ == "StreamEndEvent":
             yield from _comments(text, previous, len(text), event.start_mark.line + first_line, root)
 
 

@@ -81,7 +81,15 @@ class Seal:
 
         Without a residue the source follows from style, type and content, so these say it all.
         """
-        if residue is None:
+        if tag is None and not form and residue is None:  # nearly all of them
+            fields = self._fields
+            if len(fields) >= GROUP:
+                self._flush()
+            if key is None:
+                fields += ("P:" + kind if plain else "Q:" + kind, content)
+            else:
+                fields += ("kP:" + kind if plain else "kQ:" + kind, key, content)
+        elif residue is None:
             self._head("P:" + kind if plain else "Q:" + kind, key, form, tag)
             self._fields.append(content)
         else:
@@ -114,7 +122,6 @@ class Seal:
     def _flush(self) -> None:
         fields = self._fields
         joined = "".join(fields)
-        # Lengths count bytes of UTF-8.
         lengths = map(len, fields) if joined.isascii() else [len(field.encode("utf-8")) for field in fields]
         count = len(fields)
         self._hash.update(pack(f">{count + 1}Q", count, *lengths) + joined.encode("utf-8"))
