@@ -41,8 +41,7 @@ def _info_data(found: Info) -> dict[str, object]:
         "environment": found.environment,
         "rule": found.rule,
         "readers": [
-            {"name": reader.name, "service": reader.service, "fields": dict(reader.fields)}
-            for reader in found.readers
+            {"name": reader.name, "service": reader.service, "fields": dict(reader.fields)} for reader in found.readers
         ],
         "threshold": found.threshold,
         "values": found.values,
