@@ -186,7 +186,7 @@ class _Reading:
                 raise Tampered(
                     "the file carries no seal, and one is required here",
                     hint="it was last written by sops, or its seal was removed; compare it with git history, "
-                    "then seal it with `ksecrets encrypt -i`",
+                    "then seal it with `ksecrets seal FILE`",
                 )
             return
         kid = opened.data_key.kid
