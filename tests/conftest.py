@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -71,6 +72,11 @@ _GITCONFIG = """\
 [maintenance]
 	auto = false
 """
+
+
+# Time limits for single examples only say how busy the machine is.
+hypothesis.settings.register_profile("ksecrets", deadline=None)
+hypothesis.settings.load_profile("ksecrets")
 
 
 @pytest.fixture(scope="session")

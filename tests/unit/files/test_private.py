@@ -198,8 +198,8 @@ from ksecrets.files import private
 {setup}
 with private.Folder() as folder:
     folder.write("x", "hunter2")
-    print(folder.path, flush=True)
     try:
+        print(folder.path, flush=True)
         time.sleep(30)
     except KeyboardInterrupt:
         print("interrupted", os.path.lexists(folder.path), flush=True)
