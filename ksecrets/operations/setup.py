@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from ksecrets.errors import ConfigError, KsecretsError, UsageError
+from ksecrets.errors import ConfigError, UsageError
 from ksecrets.files import atomic
 from ksecrets.keys import keygen as generator
 from ksecrets.keys.identities import Identities, keys_path
@@ -223,10 +223,7 @@ def _own_name(config: Config, publics: Sequence[str]) -> str | None:
 
 def _person(repository: Repository, session: Session) -> str:
     """A name for the configuration: the first word of git's user.name, else the system's user."""
-    try:
-        given = repository.config_get("user.name") or ""
-    except KsecretsError:
-        given = ""
+    given = repository.user_name()
     words = (given or session.environ.get("USER") or session.environ.get("USERNAME") or "me").split()
     slug = "".join(letter if letter.isalnum() else "-" for letter in words[0].lower()) if words else ""
     return slug.strip("-") or "me"

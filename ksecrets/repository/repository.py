@@ -244,6 +244,11 @@ class Repository:
             raise failed("config", err)
         return out.rstrip(b"\0").decode("utf-8", "surrogateescape") if code == 0 else None
 
+    def user_name(self) -> str | None:
+        """`user.name` of git's whole configuration, or None."""
+        code, out, _ = self._try("config", "-z", "--get", "user.name")
+        return out.rstrip(b"\0").decode("utf-8", "surrogateescape") if code == 0 else None
+
     def config_set(self, name: str, value: str) -> None:
         """Set `name` to the one `value` in this clone's own configuration (all worktrees share it)."""
         self._output("config", "--local", "--replace-all", name, value)
