@@ -1,6 +1,6 @@
 """The user's editor on a plaintext that never touches a disk.
 
-The file lies in `ksecrets.files.private`, under its own name, so that the editor knows its language. Editors are told
+The file lies in `ksecrets.storage.private`, under its own name, so that the editor knows its language. Editors are told
 not to keep what they see: Vim and Neovim get no swap, backup and undo files and no viminfo/shada, nano no backup; a
 graphical editor is told to wait. An editor that we do not know may still write files elsewhere: docs/threat-model.md.
 """
@@ -14,8 +14,8 @@ import sys
 
 from ksecrets.cli import streams
 from ksecrets.errors import EXIT_INTERRUPTED, KsecretsError
-from ksecrets.files.private import Folder
-from ksecrets.keys.identities import child_environment
+from ksecrets.operations.session import Session
+from ksecrets.storage.private import Folder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ class Editor:
     def _run(self) -> None:
         argv = [*self._argv, self._file]
         try:
-            code = subprocess.run(argv, env=child_environment(self.environ), check=False).returncode
+            code = subprocess.run(argv, env=Session(self.environ).child_environment(), check=False).returncode
         except OSError as error:
             raise KsecretsError(
                 f"the editor cannot be started: {argv[0]}: {os.strerror(error.errno or 0).lower()}",

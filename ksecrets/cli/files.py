@@ -166,7 +166,7 @@ def _input(file: str, filename_override: str | None) -> tuple[str, str | None]:
         return name, streams.read_stdin(name)
     if filename_override is None:
         return file, None
-    from ksecrets.files import atomic
+    from ksecrets.storage import atomic
 
     return filename_override, atomic.read(file).text
 
@@ -185,7 +185,7 @@ def _put(data: str, output: str | None, mode: int) -> None:
     if output is None or output == STDIN:
         streams.write(data)
         return
-    from ksecrets.files import atomic
+    from ksecrets.storage import atomic
 
     for note in atomic.write(output, data, mode=mode):
         streams.message(f"note: {output}: {note}")

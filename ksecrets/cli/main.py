@@ -57,9 +57,9 @@ def _run(words: list[str], *, given: bool) -> int:
         call = parsed
     else:
         # A process for one small file: the rest of PyYAML would take longer to import than the work takes.
-        from ksecrets.text import libyaml
+        from ksecrets import lean
 
-        libyaml.LEAN = True
+        lean.ON = True
     command, values = call
     streams.quiet = values.pop("quiet", False)
     return work_of(command)(**values) or 0

@@ -37,7 +37,7 @@ def set_value(
     if (value is not None) + (value_file is not None) + value_stdin > 1:
         raise UsageError("give the value once: as VALUE, with --value-file or with --value-stdin")
     if value_file is not None:
-        from ksecrets.files import atomic
+        from ksecrets.storage import atomic
 
         text = atomic.read(value_file).text
     elif value_stdin:

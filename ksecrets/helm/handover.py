@@ -16,7 +16,7 @@ import os
 import sys
 
 from ksecrets.errors import KsecretsError
-from ksecrets.files import private
+from ksecrets.storage import private
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -91,7 +91,6 @@ def _ksecrets(argv: list[str]) -> int:
 def _helm(argv: list[str]) -> int:
     from ksecrets import Session
     from ksecrets.helm.handover import Handover
-    from ksecrets.keys.identities import child_environment
 
     session = Session()
     with Handover() as handover:
@@ -101,7 +100,7 @@ def _helm(argv: list[str]) -> int:
             say_notes(session)
         if handover.note is not None:
             say(f"note: {handover.note}")
-        return handover.become([os.environ.get("HELM_BIN") or "helm", *words], child_environment(os.environ))
+        return handover.become([os.environ.get("HELM_BIN") or "helm", *words], session.child_environment())
 
 
 class _Replacing:

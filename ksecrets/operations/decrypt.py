@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ksecrets.errors import KsecretsError, UsageError
-from ksecrets.files import atomic
+from ksecrets.storage import atomic
 from ksecrets.operations.reading import is_encrypted, open_file, read, refuse_plaintext
 from ksecrets.operations.session import Session
 

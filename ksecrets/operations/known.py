@@ -10,7 +10,7 @@ import os
 
 from ksecrets.envelope.metadata import Metadata, identity_fields
 from ksecrets.errors import ConfigError, KsecretsError, NoIdentity, NotEncrypted, RuleViolation, SyntaxRefused, Tampered
-from ksecrets.files import atomic
+from ksecrets.storage import atomic
 from ksecrets.files.open import open_text, read_metadata
 from ksecrets.operations.reading import check_environment
 from ksecrets.rules.policy import identity

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 
 from ksecrets.errors import ConfigError, KsecretsError, NoIdentity, NotEncrypted, Tampered
-from ksecrets.files import atomic
+from ksecrets.storage import atomic
 from ksecrets.files.open import open_text, read_metadata
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ksecrets.envelope.metadata import Metadata
-    from ksecrets.files.atomic import Source
+    from ksecrets.storage.atomic import Source
     from ksecrets.files.open import Opened
     from ksecrets.operations.session import Place, Session
 

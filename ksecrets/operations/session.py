@@ -6,7 +6,7 @@ import os
 
 from ksecrets.envelope.wrap import reader_name, unwrap
 from ksecrets.errors import KsecretsError
-from ksecrets.keys.identities import Identities
+from ksecrets.keys.identities import Identities, child_environment
 from ksecrets.rules import load
 from ksecrets.values.cipher import DataKey
 
@@ -85,6 +85,10 @@ class Session:
         remark = f"{path}: {text}" if path else text
         if remark not in self.notes:
             self.notes.append(remark)
+
+    def child_environment(self) -> dict[str, str]:
+        """The environment for a child (an editor, helm): without every variable that carries or leads to an identity."""
+        return child_environment(self.environ)
 
     def place(self, path: str) -> Place:
         """Where a path stands. The file need not exist. Raises ConfigError and RuleViolation."""

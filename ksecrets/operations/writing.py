@@ -14,7 +14,7 @@ from ksecrets import keys
 from ksecrets.envelope.metadata import Extension, Metadata, identity_fields
 from ksecrets.envelope.wrap import wrap
 from ksecrets.errors import ConfigError, KsecretsError, RuleViolation
-from ksecrets.files import atomic
+from ksecrets.storage import atomic
 from ksecrets.files.seal import seal_text
 from ksecrets.operations.known import distrust, identities_of, refuse_lost_seal, remember
 from ksecrets.operations.reading import refuse_vanished_rules
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ksecrets.envelope.recipient import Stanza
-    from ksecrets.files.atomic import Source
+    from ksecrets.storage.atomic import Source
     from ksecrets.files.open import Opened
     from ksecrets.operations.session import Place, Session
 

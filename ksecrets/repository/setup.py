@@ -18,7 +18,7 @@ import os
 import sys
 
 from ksecrets.errors import ConfigError, KsecretsError
-from ksecrets.files import atomic
+from ksecrets.storage import atomic
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

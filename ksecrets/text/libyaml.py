@@ -2,17 +2,18 @@
 
 What ksecrets needs of PyYAML is the event stream of its C parser, `yaml._yaml`, which is 3 ms to import.
 The package around it (loaders, dumpers, constructors, with `re` and `datetime`) costs 16 ms, which is what a whole
-small decryption costs. With `LEAN` set before the first use, the package's own body is therefore put off: `yaml`
+small decryption costs. With `ksecrets.lean.ON`, the package's own body is therefore put off: `yaml`
 stands in `sys.modules` as a module that runs its real `__init__` when somebody first asks it for a name. Whoever
 imports yaml later in the same process gets the complete, real package with the same classes; whoever imported it
 before is not disturbed, since then there is nothing to save. Anything unexpected on the lean way ends in the
-public import. Only the command line sets `LEAN`: inside other programs ksecrets is a plain user of PyYAML.
+public import. Inside other programs ksecrets is a plain user of PyYAML.
 """
 
 from __future__ import annotations
 
 import sys
 
+from ksecrets import lean
 from ksecrets.errors import KsecretsError, SyntaxRefused
 
 TYPE_CHECKING = False
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import ModuleType
     from typing import Any
-
-LEAN = False
-"""Put off the body of the `yaml` package. To be set before the first call of `events`."""
 
 _parser: Any = None
 
@@ -103,7 +101,7 @@ def parser() -> Any:
     """PyYAML's `CParser` class, loaded once. Raises KsecretsError where PyYAML has no C parser."""
     global _parser
     if _parser is None:
-        if LEAN and "yaml" not in sys.modules:
+        if lean.ON and "yaml" not in sys.modules:
             _parser = _lean_parser()
         if _parser is None:
             try:

@@ -45,7 +45,7 @@ class Lab:
         (self.work / "link").symlink_to("secrets.yaml")
         program = (
             f"import os, sys; sys.path.insert(0, {str(ROOT)!r})\n"
-            "from ksecrets.files import atomic\n"
+            "from ksecrets.storage import atomic\n"
             "new = b'new: ' + b'n' * (2 << 20) + b'\\n'\n"
             f"try: {statement}\n"
             # One write, which is the last call of all and not one of the program's own.

@@ -180,7 +180,7 @@ def test_crlf_and_marks_are_fine(top: Path) -> None:
 def test_finding_rules_starts_no_process_and_imports_little(top: Path) -> None:
     (top / "dev/x.yaml").write_text("")
     code = (
-        "import sys\nfrom ksecrets.text import libyaml\nlibyaml.LEAN = True\n"
+        "import sys\nfrom ksecrets.text import libyaml\nfrom ksecrets import lean; lean.ON = True\n"
         "from ksecrets.rules.load import find\nrules = find('dev/x.yaml')\n"
         "assert rules.policy_for('dev/x.yaml').selector.test('x_unencrypted')\n"
         "heavy = {'re', 'typing', 'pathlib', 'dataclasses', 'json', 'enum', 'subprocess', 'difflib', 'ruamel',"

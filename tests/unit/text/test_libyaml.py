@@ -81,7 +81,7 @@ def run(code: str) -> str:
 LEAN = """
 import sys
 from ksecrets.text import libyaml
-libyaml.LEAN = True
+from ksecrets import lean; lean.ON = True
 assert "yaml" not in sys.modules
 events = list(libyaml.events("a: [1, x]"))
 assert "yaml.constructor" not in sys.modules and "re" not in sys.modules, "not lean"
@@ -157,7 +157,7 @@ def test_not_lean_by_default() -> None:
 
 def test_lean_way_that_fails_falls_back_to_the_public_import() -> None:
     run(
-        "import sys\nfrom ksecrets.text import libyaml\nlibyaml.LEAN = True\n"
+        "import sys\nfrom ksecrets.text import libyaml\nfrom ksecrets import lean; lean.ON = True\n"
         "def broken(name): raise RuntimeError\nlibyaml._put_off = broken\n"
         "assert len(list(libyaml.events('a'))) == 5 and 'yaml.constructor' in sys.modules"
     )
@@ -165,7 +165,7 @@ def test_lean_way_that_fails_falls_back_to_the_public_import() -> None:
 
 def test_lean_way_that_fails_half_way_leaves_nothing_behind() -> None:
     run(
-        "import sys\nfrom ksecrets.text import libyaml\nlibyaml.LEAN = True\n"
+        "import sys\nfrom ksecrets.text import libyaml\nfrom ksecrets import lean; lean.ON = True\n"
         "kept = libyaml._Body._while_binding\n"
         "def broken(self, name):\n"
         "    if name == 'emitter': raise AttributeError(name)\n"

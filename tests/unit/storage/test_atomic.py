@@ -1,4 +1,4 @@
-"""ksecrets/files/atomic.py without a crash; tests/stories/test_atomic.py kills it at every step."""
+"""ksecrets/storage/atomic.py without a crash; tests/stories/test_atomic.py kills it at every step."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from ksecrets.errors import KsecretsError, SyntaxRefused
-from ksecrets.files import atomic
+from ksecrets.storage import atomic
 
 ROOT = Path(__file__).resolve().parents[3]
 as_root = pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs root to change owners")
@@ -351,7 +351,7 @@ def as_nobody(folder: Path, name: str) -> str:
         "import os, sys\n"
         f"sys.path.insert(0, {str(ROOT)!r})\n"
         "from ksecrets.errors import KsecretsError\n"
-        "from ksecrets.files import atomic\n"
+        "from ksecrets.storage import atomic\n"
         "os.setgroups([4242]); os.setgid(65534); os.setuid(65534)\n"
         f"os.chdir({str(folder)!r})\n"
         "try:\n"

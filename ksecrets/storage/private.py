@@ -14,7 +14,7 @@ import os
 import stat
 
 from ksecrets.errors import KsecretsError
-from ksecrets.files.atomic import decoded, encoded, explained, write_all
+from ksecrets.storage.atomic import decoded, encoded, explained, write_all
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""ksecrets/files/private.py: where plaintext may be for the length of an edit."""
+"""ksecrets/storage/private.py: where plaintext may be for the length of an edit."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from ksecrets.errors import KsecretsError, SyntaxRefused
-from ksecrets.files import private
+from ksecrets.storage import private
 
 ROOT = Path(__file__).resolve().parents[3]
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="storage in memory is looked for on Linux")
@@ -194,7 +194,7 @@ def test_a_place_that_cannot_be_written(on_disk: Path) -> None:
 CHILD = """
 import os, signal, sys, time
 sys.path.insert(0, {root!r})
-from ksecrets.files import private
+from ksecrets.storage import private
 {setup}
 with private.Folder() as folder:
     folder.write("x", "hunter2")
@@ -335,7 +335,7 @@ def test_no_core_dumps() -> None:
     program = (
         f"import sys; sys.path.insert(0, {str(ROOT)!r})\n"
         "import resource, subprocess\n"
-        "from ksecrets.files import private\n"
+        "from ksecrets.storage import private\n"
         "private.disable_core_dumps()\n"
         "print(resource.getrlimit(resource.RLIMIT_CORE), flush=True)\n"
         "subprocess.run(['sh', '-c', 'ulimit -c; ulimit -H -c'])\n"
@@ -345,7 +345,7 @@ def test_no_core_dumps() -> None:
 
 
 def test_reading_starts_without_the_dear_imports() -> None:
-    program = f"import sys; sys.path.insert(0, {str(ROOT)!r}); import ksecrets.files.private; print(*sys.modules)"
+    program = f"import sys; sys.path.insert(0, {str(ROOT)!r}); import ksecrets.storage.private; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-I", "-S", "-c", program], capture_output=True, text=True, check=True)
     dear = {"re", "typing", "enum", "signal", "shutil", "tempfile", "threading", "subprocess", "resource"}
     assert not dear & set(done.stdout.split())
