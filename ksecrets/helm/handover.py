@@ -88,9 +88,10 @@ class Handover:
                 self._serve()
             for fd in self._fds:
                 os.set_inheritable(fd, True)
-            _restore_signals()
+            _handle_signals(default=True)
             os.execvpe(argv[0], list(argv), dict(environ))
         except OSError as error:
+            _handle_signals(default=False)
             raise KsecretsError(
                 f"cannot start {argv[0]}: {error.strerror}",
                 hint="set HELM_BIN to the path of Helm" if isinstance(error, FileNotFoundError) else None,
@@ -143,11 +144,11 @@ def _fill(path: str, content: bytes) -> None:
             return
 
 
-def _restore_signals() -> None:
-    """Python ignores some signals, which a program that takes our place would inherit."""
+def _handle_signals(*, default: bool) -> None:
+    """Python ignores some signals, which a program that takes our place would inherit; where it cannot, so do we."""
     import signal
 
     for name in ("SIGPIPE", "SIGXFSZ"):
         number = getattr(signal, name, None)
         if number is not None:
-            signal.signal(number, signal.SIG_DFL)
+            signal.signal(number, signal.SIG_DFL if default else signal.SIG_IGN)
