@@ -79,6 +79,12 @@ def seal_text(
         line = _first_difference(again, plaintext)
     except (NotEncrypted, SyntaxRefused, Tampered) as error:
         line = error.line
+    if not block.last_break(plaintext, len(plaintext)):
+        raise SyntaxRefused(
+            "a readable block scalar ends the file without a line break: the metadata behind it would add one",
+            line=len(plaintext.splitlines()),
+            hint="end the file with a line break",
+        )
     raise SyntaxRefused(
         "this layout cannot be kept to the byte, so nothing was encrypted",
         line=line,
@@ -90,7 +96,6 @@ class _Writing:
     """One pass over a plaintext."""
 
     __slots__ = (
-        "aliased",
         "body",
         "choice",
         "comment_choice",
@@ -122,7 +127,6 @@ class _Writing:
         self.residues: Residues | None = None
         self.stored: dict[str, str] = {}
         self.result = Sealed()
-        self.aliased = False
 
     def run(self) -> Sealed:
         """Encrypt; the result is not verified yet."""
@@ -184,6 +188,8 @@ class _Writing:
             insertion = block.in_braces('"sops": ' + flow(tree), body, brace, comment_spans)
         else:
             newline = block.newline_of(body)
+            if newline == "\n" and pieces[place - 1].endswith("\r"):
+                newline = "\r\n"  # the two must not become one line break
             lines = metadata_lines(tree)
             insertion = (
                 block.in_document(lines, newline) if own_document else block.in_mapping(lines, column, newline, behind)
@@ -281,7 +287,7 @@ def _take_in_tag(body: str, node: Node) -> None:
     go-yaml refuses a token behind such a tag, so the tag goes into the residue with the source. Behind a comment or
     an anchor it stays, and sops will not read the file.
     """
-    end = len(body[:node.start].rstrip(" \t")) if body[node.start - 1] in " \t" else node.start
+    end = len(body[: node.start].rstrip(" \t")) if body[node.start - 1] in " \t" else node.start
     start = end
     if body.endswith(">", 0, end):
         start = body.rfind("!<", 0, end)

@@ -95,11 +95,11 @@ class Walk:
                 mac.end(node.frame)
                 if held and held[-1][0].frame is node.frame:
                     # Nothing but the block was in it.
-                    held.pop()
-                    if held and not self.own_document:
-                        self._release(held)
-                    yield node
-                    continue
+                    if self.document == 0 or self.own_document:
+                        held.pop()
+                        yield node
+                        continue
+                    self._release(held)
                 if seal is not None:
                     seal.event("}")
                 yield node
