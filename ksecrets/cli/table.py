@@ -219,7 +219,8 @@ COMMANDS = (
             _JSON,
             Option("--exit-code", "Exit with 1 where there are differences."),
         ),
-        text="No REV: the working tree against HEAD. One REV: the working tree against it. Two, or REV..REV: these.",
+        text="Without REV, the working tree against the index; with one, the working tree against it; with two, or "
+        "REV..REV, the second against the first. Where the values cannot be opened, it still says which changed.",
         separator=True,
     ),
     Command(
