@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from ksecrets.operations.edit import edit
     from ksecrets.operations.encrypt import encrypt
     from ksecrets.operations.info import Info, info
+    from ksecrets.operations.seal import seal
     from ksecrets.operations.session import Session
     from ksecrets.operations.setup import env_add, git_setup, init, keygen
     from ksecrets.operations.updatekeys import updatekeys
@@ -62,6 +63,7 @@ _MODULES = {
     "info": "operations.info",
     "init": "operations.setup",
     "keygen": "operations.setup",
+    "seal": "operations.seal",
     "set": "operations.values",
     "unset": "operations.values",
     "updatekeys": "operations.updatekeys",
@@ -89,6 +91,7 @@ __all__ = [
     "info",
     "init",
     "keygen",
+    "seal",
     "set",
     "unset",
     "updatekeys",

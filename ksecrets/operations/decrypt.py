@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ksecrets.errors import KsecretsError, UsageError
-from ksecrets.storage import atomic
 from ksecrets.operations.reading import is_encrypted, open_file, read, refuse_plaintext
 from ksecrets.operations.session import Session
+from ksecrets.storage import atomic
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

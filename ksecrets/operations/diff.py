@@ -147,6 +147,13 @@ def diff(
     return found
 
 
+def compare_sides(place: Place, before: Side, after: Side, session: Session) -> FileDiff:
+    """The difference of two versions of one file, wherever they come from."""
+    file = FileDiff(place.relative or place.path, None, "M", place.environment)
+    _fill(file, before, after, place, session, redact=False)
+    return file
+
+
 def _fill(file: FileDiff, before: Side, after: Side, place: Place, session: Session, redact: bool) -> None:
     """Everything about one file."""
     if not redact:

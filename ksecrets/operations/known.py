@@ -10,16 +10,16 @@ import os
 
 from ksecrets.envelope.metadata import Metadata, identity_fields
 from ksecrets.errors import ConfigError, KsecretsError, NoIdentity, NotEncrypted, RuleViolation, SyntaxRefused, Tampered
-from ksecrets.storage import atomic
 from ksecrets.files.open import open_text, read_metadata
 from ksecrets.operations.reading import check_environment
 from ksecrets.rules.policy import identity
+from ksecrets.storage import atomic
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ksecrets.files.open import Opened
     from ksecrets.operations.session import Place, Session
-    from ksecrets.repository.repository import Repository
+    from ksecrets.repository.repository import Batch, Repository
 
     Identities = set[tuple[object, ...]]
 
@@ -121,13 +121,13 @@ def refuse_lost_seal(metadata: Metadata, place: Place, session: Session) -> None
         )
 
 
-def lost_seal(place: Place, session: Session) -> str | None:
-    """The ref (HEAD, or the trusted one) that has a sealed version of this file, or None."""
-    repository = session.repository(place)
-    if repository is None or place.relative is None:
+def lost_seal(place: Place, session: Session, source: Repository | Batch | None = None) -> str | None:
+    """The ref (HEAD, or the trusted one) that has a sealed version of this file, or None. source: for many files."""
+    source = source or session.repository(place)
+    if source is None or place.relative is None:
         return None
     for ref in dict.fromkeys(("HEAD", session.trusted_ref(place))):
-        metadata = _at(repository, ref, place.relative)
+        metadata = _at(source, ref, place.relative)
         if metadata is not None and metadata.extension is not None:
             return ref
     return None
@@ -141,8 +141,8 @@ def sealed_path(metadata: Metadata) -> str | None:
     return path
 
 
-def _at(repository: Repository, ref: str | None, path: str) -> Metadata | None:
-    raw = repository.blob(f"{ref}:{path}") if ref is not None else None
+def _at(source: Repository | Batch, ref: str | None, path: str) -> Metadata | None:
+    raw = source.blob(f"{ref}:{path}") if ref is not None else None
     if raw is None:
         return None
     try:

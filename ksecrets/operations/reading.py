@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 
 from ksecrets.errors import ConfigError, KsecretsError, NoIdentity, NotEncrypted, Tampered
-from ksecrets.storage import atomic
 from ksecrets.files.open import open_text, read_metadata
+from ksecrets.storage import atomic
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ksecrets.envelope.metadata import Metadata
-    from ksecrets.storage.atomic import Source
     from ksecrets.files.open import Opened
     from ksecrets.operations.session import Place, Session
+    from ksecrets.storage.atomic import Source
 
 REQUIRE_SEAL = "KSECRETS_REQUIRE_SEAL"
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ksecrets.rules.policy import Policy
 
 STDIN = "-"
+_MARKS = (".ksecrets.yaml", ".sops.yaml", ".git")
 
 
 class Place:
@@ -87,7 +88,7 @@ class Session:
             self.notes.append(remark)
 
     def child_environment(self) -> dict[str, str]:
-        """The environment for a child (an editor, helm): without every variable that carries or leads to an identity."""
+        """The environment for a child (an editor, helm): without variables that carry or lead to an identity."""
         return child_environment(self.environ)
 
     def place(self, path: str) -> Place:
@@ -97,9 +98,7 @@ class Session:
         real = os.path.realpath(path)
         folder = os.path.dirname(real)
         try:
-            if folder not in self._rules:
-                self._rules[folder] = load.find(real)
-            rules = self._rules[folder]
+            rules = self._rules_for(folder)
             top = _top(folder)
             policy = rules.policy_for(path) if rules is not None else None
         except KsecretsError as error:
@@ -109,6 +108,21 @@ class Session:
         if root is not None and real.startswith(root.rstrip(os.sep) + os.sep):
             relative = real[len(root.rstrip(os.sep)) + 1 :].replace(os.sep, "/")
         return Place(path, real, top, relative, rules, policy)
+
+    def _rules_for(self, folder: str) -> Rules | None:
+        """The rules of a folder: those of the one above, unless something stands here that changes them."""
+        passed = []
+        while folder not in self._rules:
+            above = os.path.dirname(folder)
+            if above == folder or any(os.path.lexists(os.path.join(folder, name)) for name in _MARKS):
+                self._rules[folder] = load.find(folder)
+                break
+            passed.append(folder)
+            folder = above
+        rules = self._rules[folder]
+        for each in passed:
+            self._rules[each] = rules
+        return rules
 
     def repository(self, place: Place) -> Repository | None:
         """The git repository that a file stands in, or None outside of git (or without git)."""

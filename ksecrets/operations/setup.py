@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 
 from ksecrets.errors import ConfigError, UsageError
-from ksecrets.storage import atomic
 from ksecrets.keys import keygen as generator
 from ksecrets.keys.identities import Identities, keys_path
 from ksecrets.operations.session import Session
@@ -13,6 +12,7 @@ from ksecrets.repository.repository import Repository, top_level
 from ksecrets.repository.setup import set_up
 from ksecrets.rules import edit
 from ksecrets.rules.config import FILE, Config, parse
+from ksecrets.storage import atomic
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

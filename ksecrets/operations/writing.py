@@ -14,12 +14,12 @@ from ksecrets import keys
 from ksecrets.envelope.metadata import Extension, Metadata, identity_fields
 from ksecrets.envelope.wrap import wrap
 from ksecrets.errors import ConfigError, KsecretsError, RuleViolation
-from ksecrets.storage import atomic
 from ksecrets.files.seal import seal_text
 from ksecrets.operations.known import distrust, identities_of, refuse_lost_seal, remember
 from ksecrets.operations.reading import refuse_vanished_rules
 from ksecrets.rules.policy import Policy, Reader, identity
 from ksecrets.rules.selector import Selector
+from ksecrets.storage import atomic
 from ksecrets.values.cipher import DataKey
 
 TYPE_CHECKING = False
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ksecrets.envelope.recipient import Stanza
-    from ksecrets.storage.atomic import Source
     from ksecrets.files.open import Opened
     from ksecrets.operations.session import Place, Session
+    from ksecrets.storage.atomic import Source
 
 SOPS_VERSION = "3.13.3"
 """What new files say in `version`: the version of sops whose format they are in."""

@@ -1,0 +1,304 @@
+"""Everything that `check` can say of one file: first what needs no key, then what an identity proves."""
+
+from __future__ import annotations
+
+from ksecrets.envelope.metadata import identity_fields
+from ksecrets.errors import KsecretsError, NoIdentity, NotEncrypted, SyntaxRefused, Tampered
+from ksecrets.files.choice import Choice
+from ksecrets.files.open import BOM, open_text
+from ksecrets.files.sopsreads import watch
+from ksecrets.operations.findings import Finding
+from ksecrets.operations.inspect import Inspected, inspect
+from ksecrets.operations.reading import REQUIRE_SEAL
+from ksecrets.rules.policy import identity
+from ksecrets.rules.selector import Selector
+from ksecrets.text import yaml
+from ksecrets.text.dialect import differs
+from ksecrets.text.node import ALIAS, PLAIN, SCALAR
+from ksecrets.text.path import format as format_path
+from ksecrets.text.resolve import sops_refuses
+from ksecrets.values.token import PREFIX, is_token
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ksecrets.operations.findings import Severity
+    from ksecrets.operations.session import Place, Session
+    from ksecrets.rules.policy import Policy
+    from ksecrets.text.node import Node
+
+
+class Examined:
+    """What was found in one file. encrypted: it has a metadata block. verified: True where it was opened and holds,
+    False where no identity opens it, None where nothing could be said. kid: of its data key, where it is known.
+    moved: it was sealed under another path.
+    """
+
+    __slots__ = ("encrypted", "findings", "kid", "moved", "place", "sealed", "verified")
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self.findings: list[Finding] = []
+        self.encrypted = False
+        self.sealed = False
+        self.moved = False
+        self.verified: bool | None = None
+        self.kid: str | None = None
+
+    def add(
+        self,
+        code: str,
+        severity: Severity,
+        message: str,
+        *,
+        line: int | None = None,
+        path: str | None = None,
+        hint: str | None = None,
+    ) -> None:
+        self.findings.append(Finding(code, severity, self.place.path, message, line=line, path=path, hint=hint))
+
+
+def examine(place: Place, raw: bytes, session: Session, plaintext: Severity | None) -> Examined:
+    """Check one file. raw: its bytes. plaintext: what it is when the file is not encrypted, None for nothing."""
+    done = Examined(place)
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        done.add("not-yaml", "error", "not UTF-8 text", line=raw.count(b"\n", 0, error.start) + 1)
+        return done
+    line = _conflict(text)
+    if line is not None:
+        done.add(
+            "conflict-markers",
+            "error",
+            "holds conflict markers of git",
+            line=line,
+            hint="finish the merge; `git checkout --ours FILE` or `--theirs` takes one whole side",
+        )
+        return done
+    try:
+        seen = inspect(text, place)
+    except NotEncrypted:
+        _not_encrypted(done, text, plaintext)
+        return done
+    except Tampered as error:
+        done.encrypted = True
+        done.findings.append(Finding.of(error, "tampered", place.path))
+        return done
+    except SyntaxRefused as error:
+        done.findings.append(Finding.of(error, "not-yaml", place.path))
+        return done
+    except KsecretsError as error:
+        done.findings.append(Finding.of(error, "config", place.path))
+        return done
+    done.encrypted = True
+    done.sealed = seen.sealed
+    done.kid = seen.metadata.extension.kid if seen.metadata.extension is not None else None
+    _without_key(done, seen, session)
+    _with_key(done, seen, text, session)
+    return done
+
+
+def _conflict(text: str) -> int | None:
+    """The line of the first conflict marker, or None."""
+    at = 0 if text.startswith("<<<<<<< ") else text.find("\n<<<<<<< ") + 1
+    if at == 0 and not text.startswith("<<<<<<< "):
+        return None
+    return text.count("\n", 0, at) + 1 if "\n>>>>>>> " in text[at:] else None
+
+
+def _not_encrypted(done: Examined, text: str, severity: Severity | None) -> None:
+    place = done.place
+    if severity is None:
+        return
+    try:
+        for _ in yaml.scan(text.removeprefix(BOM)):
+            pass
+    except SyntaxRefused as error:
+        done.findings.append(Finding.of(error, "not-yaml", place.path))
+    wants = place.environment or (place.policy.source if place.policy is not None else "the rules")
+    done.add(
+        "plaintext",
+        severity,
+        f"is plaintext, and {wants} {'wants' if severity == 'error' else 'may want'} it encrypted",
+        hint=f"ksecrets encrypt -i {place.path}",
+    )
+
+
+def _without_key(done: Examined, seen: Inspected, session: Session) -> None:
+    place, metadata, policy = done.place, seen.metadata, done.place.policy
+    again = f"ksecrets updatekeys {place.path}"
+    if not metadata.mac:
+        done.add("conflict-markers", "error", "has no MAC: a merge was not finished, or it was removed")
+    if policy is not None:
+        _readers(done, seen, policy, again)
+        _choice(done, seen, policy, again)
+    elif place.rules is not None:
+        done.add(
+            "no-rule", "warning", "is encrypted, and no rule is about it", hint="add it to an environment's `files`"
+        )
+    if seen.plaintext_lines:
+        count = len(seen.plaintext_lines)
+        values = "1 value is" if count == 1 else f"{count} values are"
+        done.add(
+            "half-decrypted",
+            "error",
+            f"{values} plaintext where {'the rules want' if policy is not None else 'its selector wants'} a token",
+            line=seen.plaintext_lines[0],
+            hint=again if _chosen(seen, policy) else "restore the file from git, then change it with `ksecrets edit`",
+        )
+    if place.environment is not None and metadata.extension is not None and seen.environment != place.environment:
+        stored = seen.environment
+        done.add(
+            "environment",
+            "error",
+            f"was sealed for {stored or 'no environment'}, and the rules give it {place.environment}",
+            hint=f"a file of {stored} was copied over it; restore it from git" if stored else again,
+        )
+    extension = metadata.extension
+    if extension is not None and extension.path and place.relative and extension.path != place.relative:
+        done.moved = True
+        done.add("path", "error", f"was sealed as {extension.path}: it was moved or copied", hint=again)
+    if not seen.sealed:
+        required = session.environ.get(REQUIRE_SEAL, "") not in ("", "0") or (
+            policy is not None and policy.seal_required
+        )
+        done.add(
+            "seal-missing",
+            "error" if required else "warning",
+            "has no seal" + (", and one is required" if required else ": sops wrote it last"),
+            hint=f"ksecrets {'seal' if required else 'encrypt -i'} {place.path}",
+        )
+
+
+def _readers(done: Examined, seen: Inspected, policy: Policy, again: str) -> None:
+    wanted = {identity(reader.service, reader.fields): reader.name for reader in policy.recipients}
+    there = {}
+    for stanza in seen.metadata.stanzas:
+        fields = identity_fields(stanza)
+        there[identity(stanza.service, fields)] = done.place.reader_name(stanza.service, fields)
+    more = [name for key, name in there.items() if key not in wanted]
+    less = [name for key, name in wanted.items() if key not in there]
+    parts = [f"{', '.join(more)} can read it and should not"] if more else []
+    parts += [f"{', '.join(less)} should read it and cannot"] if less else []
+    if parts:
+        done.add("readers", "error", f"{'; '.join(parts)} (by {policy.source})", hint=again)
+    need = (policy.shares.need, len(policy.shares.groups)) if policy.shares is not None else (0, 1)
+    groups = len(seen.metadata.groups)
+    has = (seen.metadata.shamir_threshold or groups, groups) if groups > 1 else (0, 1)
+    if need != has:
+        done.add(
+            "threshold",
+            "error",
+            f"{_shares(has)} are needed to open it, and the rules want {_shares(need)}",
+            hint=None if policy.shares is not None else again,
+        )
+
+
+def _shares(numbers: tuple[int, int]) -> str:
+    return f"{numbers[0]} of {numbers[1]} key groups" if numbers[0] else "no shares"
+
+
+def _choice(done: Examined, seen: Inspected, policy: Policy, again: str) -> None:
+    if not _chosen(seen, policy):
+        kind, value = seen.metadata.selector
+        done.add(
+            "selector",
+            "error",
+            f"was encrypted with the selector {kind} {value!r}"
+            f"{', MAC over encrypted values only' if seen.metadata.mac_only_encrypted else ''}, and the rules have "
+            f"{policy.selector.kind} {policy.selector.value!r}"
+            f"{', MAC over encrypted values only' if policy.mac_only_encrypted else ''}",
+            hint=again,
+        )
+    elif seen.readable_tokens:
+        done.add(
+            "selector",
+            "warning",
+            f"{len(seen.readable_tokens)} tokens stand where the selector leaves values readable",
+            line=seen.readable_tokens[0],
+        )
+
+
+def _chosen(seen: Inspected, policy: Policy | None) -> bool:
+    """Whether the file's own selector is that of the rules."""
+    if policy is None:
+        return True
+    wanted = (policy.selector.kind, policy.selector.value), policy.mac_only_encrypted
+    return wanted == (seen.metadata.selector, seen.metadata.mac_only_encrypted)
+
+
+def _with_key(done: Examined, seen: Inspected, text: str, session: Session) -> None:
+    place = done.place
+    readable = text
+    try:
+        opened = open_text(text, data_key_for=session.key_for(place))
+    except NoIdentity:
+        done.verified = False
+    except Tampered as error:
+        if not any(finding.code in ("half-decrypted", "conflict-markers") for finding in done.findings):
+            done.findings.append(Finding.of(error, "tampered", place.path))
+        return
+    except SyntaxRefused as error:
+        done.findings.append(Finding.of(error, "not-yaml", place.path))
+        return
+    except KsecretsError as error:
+        done.add("no-key", "warning", error.message, hint=error.hint)
+        done.verified = False
+    else:
+        done.verified = True
+        done.kid = opened.data_key.kid
+        readable = opened.plaintext
+    _dialects(done, seen, readable.removeprefix(BOM), opened=done.verified)
+
+
+def _dialects(done: Examined, seen: Inspected, text: str, *, opened: bool) -> None:
+    """What Helm, sops and Flux do not agree on, and what sops refuses; of tokens nothing is known."""
+    reasons: list[str] = []
+    selector = Selector(*seen.metadata.selector)
+    choice = Choice(selector, yaml.scan(text) if selector.by_comment else ())
+    keys: set[str] = set()
+    aliases = False
+    for node in watch(yaml.scan(text), reasons) if opened else yaml.scan(text):
+        if isinstance(node.key, str) and node.key_form == "" and node.key not in keys:
+            keys.add(node.key)
+            _warn(done, node, differs(node.key, plain=True, tag=None), "the key: ")
+        aliases = aliases or node.kind == ALIAS
+        if node.kind != SCALAR or node.frame.in_key or (node.value.startswith(PREFIX) and is_token(node.value)):
+            continue
+        plain = node.style == PLAIN
+        if not plain and node.tag is None:
+            continue
+        chosen = opened and choice.of(node)
+        sentence = differs(node.value, plain=plain, tag=node.tag)
+        _warn(done, node, _without_value(sentence) if sentence is not None and chosen else sentence)
+        reason = sops_refuses(node.value, plain=plain, tag=node.tag) if chosen else None
+        if reason is not None:
+            reasons.append(f"line {node.line}: {reason}")
+    if aliases and opened and seen.values:
+        reasons.append("an alias stands for an encrypted value, or in the place of one")
+    if reasons:
+        policy = done.place.policy
+        done.add(
+            "sops-refuses",
+            "error" if policy is not None and policy.sops_compatible == "require" else "warning",
+            "sops does not read this file: " + "; ".join(reasons[:3]) + ("; ..." if len(reasons) > 3 else ""),
+        )
+
+
+def _warn(done: Examined, node: Node, sentence: str | None, what: str = "") -> None:
+    if sentence is not None:
+        done.add(
+            "dialect",
+            "warning",
+            what + sentence,
+            line=node.line,
+            path=format_path(node.path()),
+            hint="write it in quotes" if "string" in sentence else None,
+        )
+
+
+def _without_value(sentence: str) -> str:
+    """The sentence for a value that is a secret: `differs` shows the few fixed words of YAML 1.1."""
+    if not sentence.startswith("Helm reads the boolean "):
+        return sentence
+    return "Helm reads a boolean, sops and Flux " + ("cannot read it" if "cannot" in sentence else "a string")
