@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 PROGRAM = "ksecrets"
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
-_UNTOUCHED = {"help_option_names": [], "ignore_unknown_options": True, "allow_interspersed_args": False}
 
 
 def parse(words: Sequence[str] | None) -> tuple[Command, dict[str, Any]] | int:
@@ -78,11 +77,13 @@ class _Parsed(click.Command):
             hidden=command.hidden,
             context_settings={
                 **_SETTINGS,
-                **(_UNTOUCHED if command.whole else {}),
+                **({"help_option_names": []} if command.whole else {}),
             },
         )
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if self.entry.whole:
+            return super().parse_args(ctx, ["--", *args])
         if not self.entry.separator:
             return super().parse_args(ctx, args)
         # click drops the `--`, and with it where it stood.

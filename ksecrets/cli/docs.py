@@ -101,9 +101,23 @@ def _command(command: Command) -> Iterator[str]:
         yield "|---|---|"
         for option in command.options:
             yield _option(option)
+    if command.words == ("check",):
+        yield from _findings()
     if not command.whole and not command.hidden:
         yield ""
         yield f"Also {' or '.join(f'`{each}`' for each in QUIET.names)}: {QUIET.help[0].lower()}{QUIET.help[1:]}"
+
+
+def _findings() -> Iterator[str]:
+    from ksecrets.operations.findings import CODES
+
+    yield ""
+    yield "Only errors make it fail. Each finding has one of these codes, which are stable:"
+    yield ""
+    yield "| code | |"
+    yield "|---|---|"
+    for code, meaning in CODES.items():
+        yield f"| `{code}` | {_cell(meaning)} |"
 
 
 def _option(option: Option) -> str:

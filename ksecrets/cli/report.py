@@ -2,14 +2,35 @@
 
 from __future__ import annotations
 
+import sys
+
 import ksecrets
 from ksecrets.cli import streams
+from ksecrets.errors import EXIT_CHECK
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ksecrets.operations.info import Info
 
 STDIN = "-"
+
+
+def check(paths: Sequence[str], json: bool) -> int | None:
+    """The command `check`: the report goes to standard output, whatever it says."""
+    from ksecrets.operations.check import render
+
+    session = ksecrets.Session()
+    try:
+        report = ksecrets.check(paths, session=session)
+    finally:
+        streams.notes(session)
+    if json:
+        streams.write(as_json(report.to_json()))
+    else:
+        streams.write(render(report, color=streams.has_colour(sys.stdout)))
+    return None if report.ok else EXIT_CHECK
 
 
 def info(file: str, json: bool) -> int | None:

@@ -229,8 +229,8 @@ COMMANDS = (
         "Check that files are encrypted as the configuration says.",
         arguments=(_PATHS,),
         options=(_JSON,),
-        text="Encrypted, for these readers, MAC and seal hold. Without PATH: the files of all environments. "
-        "Values are never shown.",
+        text="Encrypted, for these readers, and where an identity opens them, MAC and seal hold. Without PATH: the "
+        "whole repository. Values are never shown.",
     ),
     Command(
         "info",

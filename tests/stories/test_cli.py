@@ -288,6 +288,28 @@ def test_diff_tells_revisions_from_paths_as_git_does(shop: Repo, cli: Cli) -> No
     assert cli("diff", "nothing", "--").code == 1
 
 
+def test_check(shop: Repo, cli: Cli, clean_home: Path) -> None:
+    done = cli("check").ok()
+    assert done.stdout.splitlines()[-1].startswith("2 files, 2 verified: ")
+    assert json.loads(cli("check", "--json").ok().out)["verified"] == 2
+    (shop / DEV).write_text("password: horse\n")
+    for line in (["check"], ["check", DEV], ["check", "env/dev", PROD]):
+        done = cli(line)
+        assert done.code == 6, line
+        assert f"{DEV}: error: " in done.stdout
+        assert "[plaintext]" in done.stdout
+        assert "horse" not in done.stdout + done.stderr
+    cli("check", PROD).ok()
+    found = json.loads(cli("check", "--json").out)
+    assert found["ok"] is False
+    assert [each["code"] for each in found["findings"] if each["severity"] == "error"] == ["plaintext"]
+    assert cli("check", "none").code == 1
+
+    shop.git("checkout", "--", DEV)
+    (clean_home / ".config/sops/age/keys.txt").unlink()
+    assert "2 not verified (no identity opens them)" in cli("check").ok().stdout
+
+
 def test_keygen(cli: Cli, tmp_path: Path, clean_home: Path) -> None:
     done = cli("keygen", "-o", tmp_path / "key").ok()
     assert done.out == b""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ksecrets.cli import clickapp, table
 from ksecrets.cli.main import first_stage
 
 HOT = [command for command in table.COMMANDS if command.hot]
+HELM = next(command for command in HOT if command.whole)
 WORDS = sorted(
     {word for command in HOT for word in command.words}
     | {name for command in HOT for option in command.options for name in option.names}
@@ -17,6 +18,8 @@ WORDS = sorted(
 )
 
 
+@example(HELM, ["--"])
+@example(HELM, ["template", "--", "--help"])
 @given(st.sampled_from(HOT), st.lists(st.one_of(st.sampled_from(WORDS), st.text(max_size=4)), max_size=6))
 def test_it_agrees_with_click(command: table.Command, words: list[str]) -> None:
     line = [*command.words, *words]
