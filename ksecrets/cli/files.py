@@ -1,4 +1,4 @@
-"""encrypt, decrypt, updatekeys: whole files, one or many.
+"""encrypt, decrypt, updatekeys, seal: whole files, one or many.
 
 Of many files, each is done for itself: one that fails is reported, the others go on, and the exit code is that of the
 first failure.
@@ -92,6 +92,27 @@ def updatekeys(files: Sequence[str]) -> int | None:
         lambda file: ksecrets.updatekeys(file, session=session),
         unchanged="readers are those of the rules, unchanged",
     )
+
+
+def seal(files: Sequence[str], yes: bool) -> int | None:
+    """The command `seal`."""
+    session = ksecrets.Session()
+    _refuse_in_place(files, None, None)
+
+    def confirm(difference: str) -> bool:
+        streams.notes(session)
+        streams.message(difference.rstrip("\n"))
+        if not (yes or streams.asked("seal it as it is now? [y/N] ")):
+            raise KsecretsError("not confirmed; nothing was written", hint="--yes confirms without asking")
+        return True
+
+    def work(file: str) -> Encrypted:
+        try:
+            return ksecrets.seal(file, confirm=confirm, session=session)
+        except KsecretsError as problem:
+            raise problem.at(file) from None
+
+    return each(files, session, work, unchanged="already sealed, unchanged")
 
 
 def each(

@@ -72,6 +72,15 @@ def message(text: str) -> None:
     _to_stderr(printable(text))
 
 
+def asked(question: str) -> bool:
+    """Whether somebody at a terminal answers yes; False where there is no terminal."""
+    if sys.stdin is None or sys.stderr is None or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return False
+    sys.stderr.write(printable(question))
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
 def notes(session: Session) -> None:
     """The session's remarks, once each, as warnings on standard error."""
     for note in session.notes:

@@ -210,6 +210,15 @@ COMMANDS = (
         text="Where a reader was taken out, the file gets a new data key.",
     ),
     Command(
+        "seal",
+        "cli.files:seal",
+        "Seal files that lost their seal, after a look at what changed.",
+        arguments=(_FILES,),
+        options=(Option("-y/--yes", "Do not ask; what changed is still shown."),),
+        text="For a file that sops wrote last. Shows which values changed since the last sealed version in git, on "
+        "standard error and without the values, and asks.",
+    ),
+    Command(
         "diff",
         "cli.diff:diff",
         "Show which values changed, decrypted.",

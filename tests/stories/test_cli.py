@@ -310,6 +310,28 @@ def test_check(shop: Repo, cli: Cli, clean_home: Path) -> None:
     assert "2 not verified (no identity opens them)" in cli("check").ok().stdout
 
 
+def test_seal(shop: Repo, cli: Cli, sops: str, clean_home: Path) -> None:
+    keys = str(clean_home / ".config/sops/age/keys.txt")
+    subprocess.run(
+        [sops, "set", PROD, '["db"]["password"]', '"from sops"'],
+        check=True,
+        env={**os.environ, "SOPS_AGE_KEY_FILE": keys},
+    )
+    assert cli("set", PROD, "port", "1").code != 0
+    before = (shop / PROD).read_bytes()
+    done = cli("seal", PROD)
+    assert done.code == 1
+    assert "~ db.password" in done.stderr
+    assert "from sops" not in done.stderr
+    assert "not confirmed; nothing was written" in done.stderr
+    assert (shop / PROD).read_bytes() == before
+    done = cli("seal", "--yes", PROD).ok()
+    assert "~ db.password" in done.stderr
+    assert done.stderr.endswith(f"{PROD}  3 values for test, prod-ci\n")
+    assert cli("seal", PROD).ok().stderr == f"{PROD}  already sealed, unchanged\n"
+    cli("set", PROD, "port", "1").ok()
+
+
 def test_keygen(cli: Cli, tmp_path: Path, clean_home: Path) -> None:
     done = cli("keygen", "-o", tmp_path / "key").ok()
     assert done.out == b""

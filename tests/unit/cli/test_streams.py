@@ -102,3 +102,14 @@ def test_nobody_listens(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdout", None)
     with pytest.raises(KsecretsError, match="closed"):
         streams.write("x")
+
+
+@pytest.mark.parametrize(
+    ("answer", "yes"), [("y\n", True), ("Yes\n", True), ("n\n", False), ("\n", False), ("", False)]
+)
+def test_asking(answer: str, yes: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", Terminal(answer))
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    assert streams.asked("sure? ") is yes
+    monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))
+    assert streams.asked("sure? ") is False
