@@ -5,10 +5,10 @@ from __future__ import annotations
 from ksecrets.envelope.metadata import identity_fields
 from ksecrets.errors import KsecretsError, NoIdentity, NotEncrypted, SyntaxRefused, Tampered
 from ksecrets.files.choice import Choice
-from ksecrets.files.open import BOM, open_text
+from ksecrets.files.open import BOM, open_text, read_metadata
 from ksecrets.files.sopsreads import watch
 from ksecrets.operations.findings import Finding
-from ksecrets.operations.inspect import Inspected, inspect
+from ksecrets.operations.inspect import Inspected
 from ksecrets.operations.reading import REQUIRE_SEAL
 from ksecrets.rules.policy import identity
 from ksecrets.rules.selector import Selector
@@ -21,6 +21,7 @@ from ksecrets.values.token import PREFIX, is_token
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ksecrets.files.open import Opened
     from ksecrets.operations.findings import Severity
     from ksecrets.operations.session import Place, Session
     from ksecrets.rules.policy import Policy
@@ -76,7 +77,10 @@ def examine(place: Place, raw: bytes, session: Session, plaintext: Severity | No
         )
         return done
     try:
-        seen = inspect(text, place)
+        seen = Inspected(read_metadata(text), place)
+        opened, failure = _opened(text, place, session)
+        if opened is None or not _chosen(seen, place.policy):
+            seen.look(text)  # otherwise opening it has proved as much
     except NotEncrypted:
         _not_encrypted(done, text, plaintext)
         return done
@@ -94,8 +98,26 @@ def examine(place: Place, raw: bytes, session: Session, plaintext: Severity | No
     done.sealed = seen.sealed
     done.kid = seen.metadata.extension.kid if seen.metadata.extension is not None else None
     _without_key(done, seen, session)
-    _with_key(done, seen, text, session)
+    if failure is None or isinstance(failure, NoIdentity):
+        done.verified = opened is not None
+    elif not isinstance(failure, Tampered | SyntaxRefused):
+        done.verified = False
+        done.add("no-key", "warning", failure.message, hint=failure.hint)
+    elif not any(finding.code in ("half-decrypted", "conflict-markers") for finding in done.findings):
+        code = "tampered" if isinstance(failure, Tampered) else "not-yaml"
+        done.findings.append(Finding.of(failure, code, place.path))
+    if opened is not None:
+        done.kid = opened.data_key.kid
+    if done.verified is not None:
+        _dialects(done, seen, opened.plaintext if opened is not None else text, opened)
     return done
+
+
+def _opened(text: str, place: Place, session: Session) -> tuple[Opened | None, KsecretsError | None]:
+    try:
+        return open_text(text, data_key_for=session.key_for(place)), None
+    except KsecretsError as error:
+        return None, error
 
 
 def _conflict(text: str) -> int | None:
@@ -210,13 +232,6 @@ def _choice(done: Examined, seen: Inspected, policy: Policy, again: str) -> None
             f"{', MAC over encrypted values only' if policy.mac_only_encrypted else ''}",
             hint=again,
         )
-    elif seen.readable_tokens:
-        done.add(
-            "selector",
-            "warning",
-            f"{len(seen.readable_tokens)} tokens stand where the selector leaves values readable",
-            line=seen.readable_tokens[0],
-        )
 
 
 def _chosen(seen: Inspected, policy: Policy | None) -> bool:
@@ -227,55 +242,43 @@ def _chosen(seen: Inspected, policy: Policy | None) -> bool:
     return wanted == (seen.metadata.selector, seen.metadata.mac_only_encrypted)
 
 
-def _with_key(done: Examined, seen: Inspected, text: str, session: Session) -> None:
-    place = done.place
-    readable = text
-    try:
-        opened = open_text(text, data_key_for=session.key_for(place))
-    except NoIdentity:
-        done.verified = False
-    except Tampered as error:
-        if not any(finding.code in ("half-decrypted", "conflict-markers") for finding in done.findings):
-            done.findings.append(Finding.of(error, "tampered", place.path))
-        return
-    except SyntaxRefused as error:
-        done.findings.append(Finding.of(error, "not-yaml", place.path))
-        return
-    except KsecretsError as error:
-        done.add("no-key", "warning", error.message, hint=error.hint)
-        done.verified = False
-    else:
-        done.verified = True
-        done.kid = opened.data_key.kid
-        readable = opened.plaintext
-    _dialects(done, seen, readable.removeprefix(BOM), opened=done.verified)
-
-
-def _dialects(done: Examined, seen: Inspected, text: str, *, opened: bool) -> None:
+def _dialects(done: Examined, seen: Inspected, text: str, opened: Opened | None) -> None:
     """What Helm, sops and Flux do not agree on, and what sops refuses; of tokens nothing is known."""
+    text = text.removeprefix(BOM)
     reasons: list[str] = []
     selector = Selector(*seen.metadata.selector)
     choice = Choice(selector, yaml.scan(text) if selector.by_comment else ())
     keys: set[str] = set()
     aliases = False
-    for node in watch(yaml.scan(text), reasons) if opened else yaml.scan(text):
+    for node in watch(yaml.scan(text), reasons) if opened is not None else yaml.scan(text):
         if isinstance(node.key, str) and node.key_form == "" and node.key not in keys:
             keys.add(node.key)
             _warn(done, node, differs(node.key, plain=True, tag=None), "the key: ")
         aliases = aliases or node.kind == ALIAS
-        if node.kind != SCALAR or node.frame.in_key or (node.value.startswith(PREFIX) and is_token(node.value)):
+        if node.kind != SCALAR or node.frame.in_key:
+            continue
+        if node.value.startswith(PREFIX) and is_token(node.value):
+            if opened is not None:
+                seen.readable_tokens.append(node.line)
             continue
         plain = node.style == PLAIN
         if not plain and node.tag is None:
             continue
-        chosen = opened and choice.of(node)
+        chosen = opened is not None and choice.of(node)
         sentence = differs(node.value, plain=plain, tag=node.tag)
         _warn(done, node, _without_value(sentence) if sentence is not None and chosen else sentence)
         reason = sops_refuses(node.value, plain=plain, tag=node.tag) if chosen else None
         if reason is not None:
             reasons.append(f"line {node.line}: {reason}")
-    if aliases and opened and seen.values:
+    if aliases and opened is not None and opened.values:
         reasons.append("an alias stands for an encrypted value, or in the place of one")
+    if seen.readable_tokens and _chosen(seen, done.place.policy):
+        done.add(
+            "selector",
+            "warning",
+            f"{len(seen.readable_tokens)} tokens stand where the selector leaves values readable",
+            line=seen.readable_tokens[0],
+        )
     if reasons:
         policy = done.place.policy
         done.add(

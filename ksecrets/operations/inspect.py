@@ -72,28 +72,32 @@ class Inspected:
         """Raises RuleViolation where the readers are not those of the rules."""
         refuse_other_readers(self.metadata, policy, self.place)
 
+    def look(self, text: str) -> None:
+        """Count tokens and find the lines; one pass over the text."""
+        body = text.removeprefix(BOM)
+        policy = self.place.policy
+        selector = policy.selector if policy is not None else Selector(*self.metadata.selector)
+        choice = Choice(selector, yaml.scan(body) if selector.by_comment else ())
+        for node in yaml.scan(body):
+            if node.kind != SCALAR or node.value == "" or node.frame.in_key:
+                continue
+            token = node.value.startswith(PREFIX) and is_token(node.value)
+            chosen = choice.of(node)
+            if token:
+                self.values += 1
+                if not chosen:
+                    self.readable_tokens.append(node.line)
+            elif chosen:
+                plain = node.style == PLAIN
+                if resolve(node.value, plain=plain, tag=node.tag)[1]:
+                    self.plaintext_lines.append(node.line)
+
 
 def inspect(text: str, place: Place) -> Inspected:
     """Look at an encrypted text. The selector is that of the rules, else the file's own.
 
     Raises NotEncrypted, Tampered, SyntaxRefused; needs no key and contacts nobody.
     """
-    body = text.removeprefix(BOM)
-    metadata = read_metadata(body)
-    seen = Inspected(metadata, place)
-    selector = place.policy.selector if place.policy is not None else Selector(*metadata.selector)
-    choice = Choice(selector, yaml.scan(body) if selector.by_comment else ())
-    for node in yaml.scan(body):
-        if node.kind != SCALAR or node.value == "" or node.frame.in_key:
-            continue
-        token = node.value.startswith(PREFIX) and is_token(node.value)
-        chosen = choice.of(node)
-        if token:
-            seen.values += 1
-            if not chosen:
-                seen.readable_tokens.append(node.line)
-        elif chosen:
-            plain = node.style == PLAIN
-            if resolve(node.value, plain=plain, tag=node.tag)[1]:
-                seen.plaintext_lines.append(node.line)
+    seen = Inspected(read_metadata(text), place)
+    seen.look(text)
     return seen
