@@ -268,13 +268,17 @@ class Writer:
             if self.chance(35):
                 text += self.pick(("\n", "\n", "  \n"))
             else:
-                text += " " * indent + "#" + self.pick(COMMENTS) + "\n"
+                text += " " * indent + "#" + self.comment() + "\n"
         return text
 
     def trailing(self) -> str:
         if self.chance(12):
-            return self.pick((" ", "  ", "\t")) + "#" + self.pick(COMMENTS)
+            return self.pick((" ", "  ", "\t")) + "#" + self.comment()
         return self.pick(("", "", "", "", " ", "  "))
+
+    def comment(self) -> str:
+        """What stands behind a `#`. An empty comment before an item of a list makes sops write an item of its own."""
+        return self.pick(COMMENTS) or (" x" if self.for_sops else "")
 
     # -- collections -------------------------------------------------------------------------------------------------
 

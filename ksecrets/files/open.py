@@ -292,7 +292,7 @@ class _Reading:
         if self.keep_tokens:
             self.opened.tokens.setdefault((aad, kind, content), []).append((value, iv))
         if seal is None:
-            return restored(node, kind, content)
+            return restored(self.body, node, kind, content)
         source = None
         if self.stored:
             source = self.residue(node, iv, kind)

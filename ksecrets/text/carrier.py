@@ -15,6 +15,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ksecrets.text.node import Node
 
+_BREAKS = ("\r\n", "\n", "\r", "\x85", "\u2028", "\u2029")
+
 
 def carried(text: str, node: Node, token: str) -> tuple[str, str, str, str]:
     """How a token stands in the place of a scalar.
@@ -67,10 +69,10 @@ def predicted(style: str, kind: str, value: str, indent: str = "", newline: str 
     return _block(style, value, indent, newline)
 
 
-def restored(carrier: Node, kind: str, content: bytes) -> str:
+def restored(text: str, carrier: Node, kind: str, content: bytes) -> str:
     """A source for a value of which no original is known (a file without a seal).
 
-    Read alike by Helm and by sops; the style of the carrier where it fits, and text of several lines as a literal
+    text: the encrypted file, carrier: a token of it. Read alike by Helm and by sops; the style of the carrier where it fits, and text of several lines as a literal
     block, as sops writes it. Text that is not UTF-8 cannot come from a YAML scalar: `!!binary` is its only source.
     """
     try:
@@ -84,7 +86,7 @@ def restored(carrier: Node, kind: str, content: bytes) -> str:
             return "'" + value.replace("'", "''") + "'"
         if carrier.style in (SINGLE, DOUBLE):
             return quote(value)
-        if not carrier.frame.flow and _reads_well_as_block(value):
+        if not carrier.frame.flow and _reads_well_as_block(value) and _ends_cleanly(text, carrier):
             indent = " " * (max(carrier.frame.column, 0) + 2)
             return _block(LITERAL, value, indent, "\n")
     elif carrier.style in (SINGLE, DOUBLE) and carrier.tag is not None:
@@ -103,6 +105,28 @@ def _block(style: str, value: str, indent: str, newline: str) -> str:
     lines = body.split("\n") if style == LITERAL else body.rstrip("\n").split("\n")
     text = between.join([indent + line if line else "" for line in lines])
     return f"{style}{chomping}{newline}{text}"
+
+
+def _ends_cleanly(text: str, carrier: Node) -> bool:
+    """Whether a block scalar in this place keeps its value: what follows must not become a part of it.
+
+    Nothing more on its line (a comment), a line break at its end, no blank line behind it (chomping would count it),
+    and no comment that is indented as deep as the block.
+    """
+    end = len(text)
+    position = carrier.end
+    while position < end and text[position] in " \t":
+        position += 1
+    newline = next((each for each in _BREAKS if text.startswith(each, position)), None)
+    if newline is None:
+        return False
+    start = position = position + len(newline)
+    while position < end and text[position] == " ":
+        position += 1
+    if position == end:
+        return start == end
+    follower = text[position]
+    return follower not in "\t\r\n\x85\u2028\u2029" and (follower != "#" or position - start <= carrier.frame.column + 1)
 
 
 def _reads_well_as_block(value: str) -> bool:
