@@ -7,10 +7,11 @@ what sops's MAC does not see. No write goes on from there by itself (security.md
 from __future__ import annotations
 
 from ksecrets.operations.diffview import render
-from ksecrets.operations.known import lost_seal
+from ksecrets.operations.known import identities_of, lost_seal
 from ksecrets.operations.reading import open_file, read
 from ksecrets.operations.session import Session
 from ksecrets.operations.writing import Encrypted, seal_file, store
+from ksecrets.rules.policy import identity
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def seal(path: str, *, confirm: Callable[[str], bool], session: Session | None =
     reading = read(path, None, session)
     place = reading.place
     opened = open_file(reading, session, keep_tokens=True, unsealed=True)
-    if opened.sealed or not confirm(_difference(place, opened, session)):
+    if opened.sealed or not confirm(_difference(place, opened, session) + _readers(place, opened)):
         result = Encrypted(path, reading.text, values=opened.values, readers=(), environment=place.environment)
         result.changed = False
         return result
@@ -53,3 +54,13 @@ def _difference(place: Place, opened: Opened, session: Session) -> str:
     before = Side(str(ref), raw.decode("utf-8"), True)
     after = Side("here", opened.text, True)
     return render([compare_sides(place, before, after, session)], redact=True)
+
+
+def _readers(place: Place, opened: Opened) -> str:
+    """A line where sealing changes the readers, too."""
+    if place.policy is None:
+        return ""
+    wanted = {identity(reader.service, reader.fields) for reader in place.policy.recipients}
+    if wanted == identities_of(opened.metadata):
+        return ""
+    return f"  ! readers will be {', '.join(reader.name for reader in place.policy.recipients)}, as the rules say\n"

@@ -10,8 +10,8 @@ from ksecrets.keys.identities import Identities, keys_path
 from ksecrets.operations.session import Session
 from ksecrets.repository.repository import Repository, top_level
 from ksecrets.repository.setup import set_up
-from ksecrets.rules import edit
-from ksecrets.rules.config import FILE, Config, parse
+from ksecrets.rules import FILE, edit
+from ksecrets.rules.config import Config, parse
 from ksecrets.storage import atomic
 
 TYPE_CHECKING = False
@@ -102,8 +102,8 @@ def init(
     else:
         own = name or _person(repository, session)
         text = edit.new_config(own, publics[0], env, list(files) or default_files(env))
-        atomic.create(file, text)
         config = parse(text)
+        atomic.create(file, text)
         done.say(CONFIG, f"wrote {FILE} ({env}: {own})")
         if os.path.lexists(os.path.join(repository.top, ".sops.yaml")):
             done.say(WARN, f"{FILE} takes the place of .sops.yaml, which ksecrets no longer reads here")
@@ -162,12 +162,12 @@ def env_add(
             done.public = identity.public
             done.say(KEY, f"created {machine} {identity.public}: its private key is on standard output only")
     text = edit.add_environment(text, name, list(files) or _files_of(config, name), names)
+    config = parse(text)
     if text == source.text:
         done.say(CONFIG, f"kept {FILE} ({name} is there)")
     else:
         atomic.replace(file, text, expected=source)
         done.say(CONFIG, f"added {name} to {FILE}: {', '.join(names)}")
-    config = parse(text)
     _set_up_git(repository, config, done)
     if len(config.environments[name].readers) == 1:
         done.say(WARN, f"{name} has one reader: lose this key, lose the secrets")
@@ -242,10 +242,17 @@ def _summary(config: Config) -> str:
 
 
 def _example(config: Config, env: str | None = None) -> str:
-    """A file name that the patterns of an environment take."""
+    """A file name that the patterns of an environment take, for a command to be copied."""
     env = env or next(iter(config.environments), "dev")
-    pattern = config.environments[env].globs[0].pattern if env in config.environments else ""
-    return pattern.replace("**/", "env/").replace("*", "") or "FILE"
+    for glob in config.environments[env].globs if env in config.environments else ():
+        parts = [
+            {"**": "env", "*": "app"}.get(part, part.replace("*", "").replace("?", "x"))
+            for part in glob.pattern.split("/")
+        ]
+        name = "/".join(parts)
+        if glob.matches(name) and name.isprintable() and " " not in name:
+            return name
+    return "FILE"
 
 
 def _tilde(path: str, session: Session) -> str:
