@@ -28,17 +28,18 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ksecrets.errors import KsecretsError
+    from ksecrets.operations.change import set, unset
     from ksecrets.operations.check import Finding, Report, check
     from ksecrets.operations.decrypt import Decrypted, decrypt
     from ksecrets.operations.diff import Change, FileDiff, diff
     from ksecrets.operations.edit import edit
     from ksecrets.operations.encrypt import encrypt
+    from ksecrets.operations.get import get
     from ksecrets.operations.info import Info, info
     from ksecrets.operations.seal import seal
     from ksecrets.operations.session import Session
     from ksecrets.operations.setup import env_add, git_setup, init, keygen
     from ksecrets.operations.updatekeys import updatekeys
-    from ksecrets.operations.values import get, set, unset
     from ksecrets.operations.writing import Encrypted
 
 # Names are looked up when they are first used: git and Helm start us for one of them at a time.
@@ -58,14 +59,14 @@ _MODULES = {
     "edit": "operations.edit",
     "encrypt": "operations.encrypt",
     "env_add": "operations.setup",
-    "get": "operations.values",
+    "get": "operations.get",
     "git_setup": "operations.setup",
     "info": "operations.info",
     "init": "operations.setup",
     "keygen": "operations.setup",
     "seal": "operations.seal",
-    "set": "operations.values",
-    "unset": "operations.values",
+    "set": "operations.change",
+    "unset": "operations.change",
     "updatekeys": "operations.updatekeys",
 }
 
@@ -102,8 +103,10 @@ def __getattr__(name: str) -> Any:
     module = _MODULES.get(name)
     if module is None:
         raise AttributeError(f"module 'ksecrets' has no attribute {name!r}")
-    from importlib import import_module
+    import sys
 
-    value = getattr(import_module(f"ksecrets.{module}"), name)
+    module = f"ksecrets.{module}"
+    __import__(module)  # importlib.import_module does the same, and takes a module more
+    value = getattr(sys.modules[module], name)
     globals()[name] = value
     return value

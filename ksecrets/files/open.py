@@ -16,7 +16,6 @@ from ksecrets.rules.selector import Selector
 from ksecrets.text import block, yaml
 from ksecrets.text.carrier import layout, predicted, restored
 from ksecrets.text.node import BLOCK, COMMENT, END, FOLDED, LITERAL, PLAIN, SCALAR, Frame, Node
-from ksecrets.text.path import format as format_path
 from ksecrets.text.resolve import resolve
 from ksecrets.values import token as tokens
 from ksecrets.values.mac import Mac
@@ -225,6 +224,8 @@ class _Reading:
                     pieces.append(source)
                     position = node.end
             elif kind == COMMENT:
+                if node.start < position:
+                    continue  # in the header of a block scalar, which its residue gave back as a whole
                 content = self.comment(node)
                 if content is not None:
                     pieces.append(body[position : node.start])
@@ -266,9 +267,8 @@ class _Reading:
             content = resolve(value, plain=plain, tag=node.tag)[1] if plain or node.tag else value.encode()
             if chosen and content:
                 raise _tampered("a plaintext value where the file's selector wants a token", node)
-            if content is not None and not node.frame.in_key:
-                if chosen or not self.mac_only:
-                    self.mac.add(content)
+            if content is not None and not node.frame.in_key and (chosen or not self.mac_only):
+                self.mac.add(content)
             if node.anchor is not None:
                 self.mac.remember(node.anchor, content or b"")
             if self.seal is not None:
@@ -424,4 +424,6 @@ def _text(content: bytes, node: Node) -> str:
 
 
 def _tampered(message: str, node: Node) -> Tampered:
+    from ksecrets.text.path import format as format_path
+
     return Tampered(message, line=node.line, path=format_path(node.path()))

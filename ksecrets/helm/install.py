@@ -14,7 +14,7 @@ import sys
 
 from ksecrets._version import __version__
 from ksecrets.errors import KsecretsError
-from ksecrets.helm.start import command
+from ksecrets.start import command
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -82,7 +82,7 @@ def _run(argv: list[str]) -> int:
 def _ksecrets(argv: list[str]) -> int:
     """Run a command of ours, in our place."""
     from ksecrets.helm.handover import Handover
-    from ksecrets.helm.start import command
+    from ksecrets.start import command
 
     with Handover() as handover:
         return handover.become([*command(), *argv], os.environ)

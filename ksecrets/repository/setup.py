@@ -5,9 +5,7 @@ not give back the same bytes) and `diff=ksecrets`. Our lines stand between two m
 the file is the user's and stays. The diff driver that `diff=ksecrets` names is set in each clone, because git
 starts no program that a repository brings along.
 
-The driver is ``PYTHON -I .../ksecrets/__main__.py git textconv``. `-I` and absolute paths: no module of the
-repository, of PYTHONPATH or of the working folder can step in. Of the isolated starts a file is the
-cheapest: 12.8 ms, as `-c`; `-m` takes 17.7 ms and the console script 20 ms (CPython 3.11, `pass` is 12.4 ms).
+The driver is the command of `ksecrets.start`.
 Where that Python or that file is gone (a venv that was removed), git shows the encrypted text; without
 this, it would abort every diff.
 """
@@ -15,9 +13,9 @@ this, it would abort every diff.
 from __future__ import annotations
 
 import os
-import sys
 
-from ksecrets.errors import ConfigError, KsecretsError
+from ksecrets.errors import ConfigError
+from ksecrets.start import command
 from ksecrets.storage import atomic
 
 TYPE_CHECKING = False
@@ -132,24 +130,18 @@ def textconv_command(python: str, start: str) -> str:
         python, start = python.replace("\\", "/"), start.replace("\\", "/")
     python, start = shlex.quote(python), shlex.quote(start)
     return (
-        f'f() {{ if test -x {python} && test -f {start}; then exec {python} -I {start} git textconv "$1"; '
+        f'f() {{ if test -x {python} && test -f {start}; then exec {python} -I -S {start} git textconv "$1"; '
         "else echo 'ksecrets is gone; run its init again to read this' >&2; exec cat -- \"$1\"; fi; }; f"
     )
 
 
 def _settings() -> dict[str, str]:
-    start = _start_file()
-    if not sys.executable or not os.path.isfile(start):
-        raise KsecretsError("cannot tell git how to start ksecrets: its own files are not on a disk")
+    python, *_, start = command()
     return {
-        "diff.ksecrets.textconv": textconv_command(os.path.abspath(sys.executable), start),
+        "diff.ksecrets.textconv": textconv_command(python, start),
         # A cache would keep plaintext in refs/notes (security.md rule 11).
         "diff.ksecrets.cachetextconv": "false",
     }
-
-
-def _start_file() -> str:
-    return os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "__main__.py")
 
 
 def _lines(text: str) -> list[str]:

@@ -8,6 +8,7 @@ format are in docs/configuration.md and, for editors, in rules/schema.json.
 from __future__ import annotations
 
 from ksecrets.errors import ConfigError
+from ksecrets.rules import FILE
 from ksecrets.rules.environment import SETTINGS, Environment, Settings, readers_of, settings
 from ksecrets.rules.fields import SERVICES, aws_kms, from_url
 from ksecrets.rules.policy import Policy, Reader, identity
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
     from ksecrets.rules.policy import Compatible, Kind
 
-FILE = ".ksecrets.yaml"
 VERSION = 1
 
 _TOP = ("version", "sops-compatible", "recipients", "groups", "pending", "defaults", "environments")

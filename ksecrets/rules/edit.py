@@ -8,7 +8,8 @@ may change spaces. Either way the result is parsed again before it is returned, 
 from __future__ import annotations
 
 from ksecrets.errors import ConfigError, KsecretsError
-from ksecrets.rules.config import FILE, Config, parse
+from ksecrets.rules import FILE
+from ksecrets.rules.config import Config, parse
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

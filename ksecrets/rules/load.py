@@ -9,17 +9,16 @@ from __future__ import annotations
 import os
 
 from ksecrets.errors import ConfigError, RuleViolation
-from ksecrets.rules import config
+from ksecrets.rules import FILE, SOPS_FILE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from typing import Literal
 
-    from ksecrets.rules import sopsconfig
+    from ksecrets.rules import config, sopsconfig
     from ksecrets.rules.policy import Policy
 
-_SOPS_FILE = ".sops.yaml"
 _MAX_SIZE = 4 * 1024 * 1024  # characters; far above any configuration, far below what would hurt
 
 
@@ -36,7 +35,7 @@ class Rules:
         self.root = os.path.dirname(file)
         self.file = file
         self.config = found
-        self.kind: Literal["ksecrets", "sops"] = "ksecrets" if isinstance(found, config.Config) else "sops"
+        self.kind: Literal["ksecrets", "sops"] = "ksecrets" if os.path.basename(file) == FILE else "sops"
 
     def policy(self, path: str) -> Policy | None:
         """What holds for a file, by its path below `root` with `/`; None where nothing is said about it.
@@ -74,7 +73,8 @@ class Rules:
 
     def name_of(self, service: str, fields: Mapping[str, str]) -> str | None:
         """The recipient's name for a key as it stands in metadata; None for unknown keys, and under `.sops.yaml`."""
-        return self.config.name_of(service, fields) if isinstance(self.config, config.Config) else None
+        names: Callable[..., str | None] | None = getattr(self.config, "name_of", None)
+        return names(service, fields) if names is not None else None
 
 
 def find(start: str) -> Rules | None:
@@ -88,19 +88,21 @@ def find(start: str) -> Rules | None:
     folders = list(_upwards(real if os.path.isdir(real) else os.path.dirname(real)))
     top = next((folder for folder in folders if os.path.lexists(os.path.join(folder, ".git"))), None)
     for folder in folders:
-        file = os.path.join(folder, config.FILE)
+        file = os.path.join(folder, FILE)
         if os.path.lexists(file):
             if top is not None and folder != top:
                 raise ConfigError(
-                    f"only the {config.FILE} at the top of the repository counts, and this is another one",
+                    f"only the {FILE} at the top of the repository counts, and this is another one",
                     file=file,
-                    hint=f"move its environments to {os.path.join(top, config.FILE)} and delete it",
+                    hint=f"move its environments to {os.path.join(top, FILE)} and delete it",
                 )
+            from ksecrets.rules import config
+
             return Rules(file, config.parse(_read(file), shown(file)))
         if folder == top:
             break
     for folder in folders:
-        file = os.path.join(folder, _SOPS_FILE)
+        file = os.path.join(folder, SOPS_FILE)
         if os.path.isfile(file):
             from ksecrets.rules import sopsconfig
 
@@ -126,7 +128,7 @@ def _policy_by_name(own: str, rules: Rules) -> Policy | None:
         real = os.path.realpath(folder)
         if real == rules.root:
             return rules.policy(below)
-        if any(os.path.lexists(os.path.join(real, entry)) for entry in (".git", config.FILE)):
+        if any(os.path.lexists(os.path.join(real, entry)) for entry in (".git", FILE)):
             other = find(real)
             if other is not None and other.root == real:
                 return other.policy(below)

@@ -10,6 +10,7 @@ stands (sops takes a bad selector for one that never matches, and leaves values 
 from __future__ import annotations
 
 from ksecrets.errors import ConfigError, SyntaxRefused
+from ksecrets.rules import SOPS_FILE as FILE
 from ksecrets.rules import fields
 from ksecrets.rules.policy import Policy, Reader, Shares, identity
 from ksecrets.rules.reading import Part, texts
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
     from ksecrets.rules.fields import Key
 
-FILE = ".sops.yaml"
 
 # What the Go decoder takes for a bool field.
 _TRUE = frozenset(("true", "True", "TRUE", "yes", "Yes", "YES", "on", "On", "ON", "y", "Y"))

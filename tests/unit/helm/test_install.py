@@ -14,7 +14,7 @@ import pytest
 from ksecrets import __version__
 from ksecrets.errors import KsecretsError
 from ksecrets.helm.install import PLUGINS, install, uninstall
-from ksecrets.helm.start import command
+from ksecrets.start import command
 from tests.conftest import ROOT
 
 FOREIGN = "name: secrets\nversion: 4.6.5\nplatformCommand: [{command: x}]\n"
@@ -61,7 +61,9 @@ def test_two_folders_without_api_version_and_an_absolute_isolated_launcher(plugi
         assert "\napiVersion" not in manifest
         launcher = plugins / name / "launch"
         assert stat.S_IMODE(launcher.stat().st_mode) == 0o755
-        expected = shlex.join([os.path.abspath(sys.executable), "-I", str(ROOT / "ksecrets/__main__.py"), "helm", verb])
+        expected = shlex.join(
+            [os.path.abspath(sys.executable), "-I", "-S", str(ROOT / "ksecrets/__main__.py"), "helm", verb]
+        )
         assert f'\nexec {expected} "$@"\n' in launcher.read_text()
 
 

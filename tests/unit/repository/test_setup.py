@@ -172,7 +172,7 @@ def start_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "print('started', sys.flags.isolated, sys.argv[1:-1], any(p in ('', '.') for p in sys.path))\n"
         "print(open(sys.argv[-1]).read().upper(), end='')\n"
     )
-    monkeypatch.setattr(setup, "_start_file", lambda: str(start))
+    monkeypatch.setattr(setup, "command", lambda: [os.path.abspath(sys.executable), "-I", "-S", str(start)])
     return start
 
 
@@ -207,7 +207,7 @@ def test_without_patterns_no_file_is_made(git: Repository, repo: Repo) -> None:
 def test_a_program_that_is_not_on_a_disk_cannot_be_set_up(
     git: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(setup, "_start_file", lambda: str(tmp_path / "absent"))
+    monkeypatch.setattr("ksecrets.start.__file__", str(tmp_path / "absent/start.py"))
     with pytest.raises(KsecretsError, match="not on a disk"):
         setup.set_driver(git)
 

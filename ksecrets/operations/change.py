@@ -1,4 +1,4 @@
-"""get, set, unset: one value of one file."""
+"""set, unset: change one value of one file."""
 
 from __future__ import annotations
 
@@ -11,23 +11,6 @@ from ksecrets.text.path import parse as parse_path
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-
-def get(path: str, key: str, *, text: str | None = None, session: Session | None = None) -> str:
-    """One value of one file, decrypted: a scalar's content, a collection as YAML.
-
-    key: ``a.b[0].c`` or ``["a"]["b"][0]``; in a stream of documents it means the first one. Raises as `decrypt` does,
-    and KsecretsError where there is no such value.
-    """
-    session = session or Session()
-    reading = read(path, text, session)
-    opened = open_file(reading, session)
-    from ksecrets.text.extract import extract
-
-    try:
-        return extract(opened.plaintext, parse_path(key))
-    except KsecretsError as error:
-        raise error.at(path) from None
 
 
 def set(path: str, key: str, value: object, *, session: Session | None = None) -> Encrypted:

@@ -1,0 +1,24 @@
+"""get: one value of one file."""
+
+from __future__ import annotations
+
+from ksecrets.errors import KsecretsError
+from ksecrets.operations.reading import open_file, read
+from ksecrets.operations.session import Session
+from ksecrets.text.extract import extract
+from ksecrets.text.path import parse as parse_path
+
+
+def get(path: str, key: str, *, text: str | None = None, session: Session | None = None) -> str:
+    """One value of one file, decrypted: a scalar's content, a collection as YAML.
+
+    key: ``a.b[0].c`` or ``["a"]["b"][0]``; in a stream of documents it means the first one. Raises as `decrypt` does,
+    and KsecretsError where there is no such value.
+    """
+    session = session or Session()
+    reading = read(path, text, session)
+    opened = open_file(reading, session)
+    try:
+        return extract(opened.plaintext, parse_path(key))
+    except KsecretsError as error:
+        raise error.at(path) from None
