@@ -316,7 +316,8 @@ class Writer:
                 return f"{anchor}{self.trailing()}\n" + self.block_list(at, depth - 1)
             if kind == 7:
                 anchor = self.properties(collection=True)
-                return f"{anchor} {self.flow(2)}{self.trailing()}\n"
+                # Behind a flow list in a list, sops writes a comment in the middle of the list.
+                return f"{anchor} {self.flow(2)}{'' if self.for_sops and in_list else self.trailing()}\n"
         if kind == 8:
             return self.trailing() + "\n"  # null
         if kind == 9 and self.anchors and not self.for_sops:
@@ -352,7 +353,7 @@ class Writer:
         if kind == 0:
             return "'" + self.pick(QUOTED).replace("'", "''") + "'"
         if kind == 1:
-            return self.double()
+            return self.double(in_list=True)
         return (self.pick(("!!str ", "&f ", "!t ")) if self.chance(4) else "") + self.pick(FLOW_PLAIN)
 
     def flow_list(self, depth: int) -> str:

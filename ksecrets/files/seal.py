@@ -150,6 +150,8 @@ class _Writing:
                     pieces.append(source)
                     position = node.end
             elif kind == COMMENT:
+                if node.start < position:
+                    continue  # in the header of a block scalar that is encrypted as a whole
                 comment_spans.append((node.start, node.end))
                 if self.choice.of(node) and self.comment_choice.encrypts(node):
                     pieces.append(body[position : node.start])

@@ -8,7 +8,7 @@ comments are no events at all (they are looked for in the gaps between the event
 
 from __future__ import annotations
 
-from ksecrets.errors import SyntaxRefused
+from ksecrets.errors import KsecretsError, SyntaxRefused
 from ksecrets.text import libyaml
 from ksecrets.text.comments import comments_between
 from ksecrets.text.node import (
@@ -68,6 +68,7 @@ def scan(text: str, first_line: int = 1) -> Iterator[Node]:
     """The nodes of a YAML stream, all its documents, in the order of the text.
 
     text: without byte order mark. first_line: number of its first line, for messages.
+    A comment in the header of a block scalar comes behind the scalar in whose span it stands.
     Yields for every document DOCUMENT, its nodes and comments, DOCUMENT_END. A top-level mapping entry ``sops``
     becomes one BLOCK whose `value` is its tree (nested dict, list and str; see `_tree`), spanning from its key to
     the end of its last scalar.
@@ -80,6 +81,20 @@ def scan(text: str, first_line: int = 1) -> Iterator[Node]:
             line=text.count("\n", 0, inner_mark) + first_line,
             hint="remove the U+FEFF character on that line",
         )
+    try:
+        yield from _nodes(libyaml.raw_events(text), text, first_line)
+    except KsecretsError:
+        raise
+    except (Exception, RecursionError) as error:
+        refusal = libyaml.refused(error, text)
+        if refusal is None:
+            raise
+        raise refusal from None
+
+
+def _nodes(stream: Iterator[Any], text: str, first_line: int) -> Iterator[Node]:
+    """`scan`, with libyaml's own exceptions. One turn of this loop for every event: what is here is paid 90,000 times
+    a megabyte, so the scalars come first, and of an event only that is fetched which is needed."""
     kinds = _Kinds()
     find = text.find
     hash_at = -1  # the first "#" behind `previous`, as far as it was looked for
@@ -92,11 +107,22 @@ def scan(text: str, first_line: int = 1) -> Iterator[Node]:
     anchors = 0
     parts: list[list[str]] = []  # for every open key that is no scalar: the texts in it
     at_root_map = False
-    stream = libyaml.events(text)
     for event in stream:
         kind = kinds[event.__class__]
 
         if kind == SCALAR:
+            value = event.value
+            tag = event.tag
+            anchor = event.anchor
+            if expect_key and anchor is None and not (at_root_map and value == BLOCK_KEY):
+                # Nearly all keys, unless a comment may stand before them: nobody asks where they start.
+                end = event.end_mark.index
+                if hash_at >= end:
+                    previous = end
+                    key = value
+                    form = tag or (event.style and '"')
+                    expect_key = False
+                    continue
             mark = event.start_mark
             start = mark.index
             line = mark.line + first_line
@@ -107,10 +133,7 @@ def scan(text: str, first_line: int = 1) -> Iterator[Node]:
                         hash_at = len(text)
                 if hash_at < start:
                     yield from _comments(text, previous, start, line, frame)
-            value = event.value
-            tag = event.tag
-            anchor = event.anchor
-            style = event.style or PLAIN
+            style = event.style
             previous = event.end_mark.index
             if expect_key:
                 if at_root_map and value == BLOCK_KEY and tag is None:
@@ -151,6 +174,8 @@ def scan(text: str, first_line: int = 1) -> Iterator[Node]:
             if parts:
                 parts[-1].append(value)
             yield node
+            if style in _BLOCKS:
+                yield from _header_comment(text, node)
             expect_key = not frame.is_list and frame is not root
 
         elif kind == MAP or kind == LIST:
@@ -305,6 +330,20 @@ def _comments(
             "line" if own_line else "trailing",
             text[comment_start:comment_end],
         )
+
+
+def _header_comment(text: str, block: Node) -> Iterator[Node]:
+    """The comment in the header of a block scalar. It stands inside the span, and comes behind the scalar: whoever
+    replaces the whole scalar passes over it."""
+    start = block.start + 1
+    while start < block.end and text[start] in "+-0123456789 \t":
+        start += 1
+    if start == block.end or text[start] != "#":
+        return
+    end = start = start + 1
+    while end < block.end and text[end] not in BREAKS:
+        end += 1
+    yield Node(COMMENT, start, end, block.line, block.frame, None, "trailing", text[start:end])
 
 
 def _past_properties(

@@ -36,7 +36,7 @@ def document(random: Random) -> str:
 
 
 def stream(number: int) -> list[str]:
-    random = Random(SEED + number)
+    random = Random(f"{SEED}/{number}")
     return [document(random) for _ in range(LENGTH)]
 
 
@@ -56,6 +56,15 @@ def split(text: str) -> list[str]:
     return MARKER.split(text)
 
 
+def lost_by_sops(client: Sops, read: Reader, text: str) -> bool:
+    """Whether sops loses a value of this document on its own: go-yaml writes some comments and blocks in lists so that
+    nobody can read them again."""
+    encrypted = client.encrypt(text)
+    output = client.decrypt(encrypted) if encrypted is not None else None
+    before, after = read([text, output or ""])
+    return leaves(before) != leaves(after)
+
+
 def test_sops_reads_what_we_write(sops: str, read: Reader) -> None:
     def check(number: int) -> list[str]:
         texts = stream(number)
@@ -70,8 +79,15 @@ def test_sops_reads_what_we_write(sops: str, read: Reader) -> None:
         if len(parts) != LENGTH:
             return [f"stream {number}: {len(parts)} documents came back"]
         answers = read([*texts, *parts])
+        answers = [
+            *answers[:LENGTH],
+            *[
+                before if leaves(before) != leaves(after) and lost_by_sops(client, read, text) else after
+                for text, before, after in zip(texts, answers[:LENGTH], answers[LENGTH:], strict=True)
+            ],
+        ]
         return [
-            f"stream {number}: {lost(leaves(before), leaves(after))} became {lost(leaves(after), leaves(before))}:\n{text}"
+            f"stream {number}: {lost(leaves(before), leaves(after))} lost:\n{text}"
             for text, before, after in zip(texts, answers[:LENGTH], answers[LENGTH:], strict=True)
             if leaves(before) != leaves(after)
         ]
@@ -101,13 +117,15 @@ def test_we_read_what_sops_writes(sops: str, read: Reader) -> None:
             before, after, by_sops = answers[index::LENGTH]
             if leaves(after) != leaves(by_sops):
                 wrong.append(f"stream {number}: {lost(leaves(by_sops), leaves(after))} lost:\n{text}")
-            elif leaves(before) != leaves(after):
+            elif leaves(before) != leaves(after) and not lost_by_sops(client, read, text):
                 wrong.append(f"stream {number}: {lost(leaves(before), leaves(after))} lost in sops:\n{text}")
             elif not reads_alike(after):
                 wrong.append(f"stream {number}: Helm reads it otherwise:\n{mine}")
             try:
-                if lost(comments(other), comments(mine)):
-                    wrong.append(f"stream {number}: comments lost: {lost(comments(other), comments(mine))}:\n{text}")
+                # sops cannot open every comment of its own: go-yaml gave some another place.
+                missing = lost([each for each in comments(other) if not each.startswith("ENC[")], comments(mine))
+                if missing:
+                    wrong.append(f"stream {number}: comments lost: {missing}:\n{text}")
             except SyntaxRefused as error:
                 wrong.append(f"stream {number}: {error}:\n{mine}")
         return wrong
