@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from ksecrets.errors import AlreadyEncrypted, KsecretsError, SyntaxRefused
@@ -90,8 +90,7 @@ def _nothing_but_chosen_values_and_comments_changes(case: Case) -> None:
     sealed = seal(case.text)
     text = case.text.removeprefix("\ufeff")
     body = body_of(sealed.text).removeprefix("\ufeff")
-    before = [node for node in yaml.scan(text) if node.kind in (SCALAR, COMMENT) and not node.frame.in_key]
-    after = [node for node in yaml.scan(body) if node.kind in (SCALAR, COMMENT) and not node.frame.in_key]
+    before, after = _scalars_and_comments(text), _scalars_and_comments(body)
     assert len(before) == len(after)
     left, right = _gaps(text, before), _gaps(body, after)
     typed = re.compile(r"!(!|y!|<tag:yaml\.org,2002:)(int|float|bool|timestamp|binary)>?[ \t]+$")
@@ -100,6 +99,17 @@ def _nothing_but_chosen_values_and_comments_changes(case: Case) -> None:
     for old, new in zip(before, after, strict=True):
         if not TOKEN.search(body[new.start : new.end]):
             assert text[old.start : old.end] == body[new.start : new.end]
+        elif old.kind == SCALAR and new.value[:4] != "ENC[":  # readable, with an encrypted comment in its header
+            assert new.value == old.value
+
+
+def _scalars_and_comments(text: str) -> list[Node]:
+    """Those outside of keys; a comment in the header of a block scalar goes with the scalar."""
+    found: list[Node] = []
+    for node in yaml.scan(text):
+        if node.kind in (SCALAR, COMMENT) and not node.frame.in_key and not (found and node.start < found[-1].end):
+            found.append(node)
+    return found
 
 
 def _gaps(text: str, nodes: list[Node]) -> list[str]:
@@ -324,6 +334,7 @@ def test_a_token_in_a_plaintext_is_refused(name: str) -> None:
 @given(documents())
 @settings(max_examples=150, deadline=None)
 def test_generated_documents_come_back(text: str) -> None:
+    assume(text[-1:] in "\r\n" or "_unencrypted" not in text)  # see the test of the block at the end
     for mode in ("auto", "encrypt"):
         sealed = seal(text, comments=mode)
         opened = open_(sealed.text, require_seal=True, keep_tokens=True)
