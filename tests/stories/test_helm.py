@@ -22,7 +22,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ksecrets.helm.start import command
+from ksecrets.start import command
 from tests.conftest import ROOT, Cli
 
 CANARY = "canary-5e1f0c7a"
