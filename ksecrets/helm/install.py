@@ -197,7 +197,7 @@ def _launcher(verb: str) -> str:
         return "@" + " ".join('"' + word.replace("%", "%%") + '"' for word in words) + " %*\r\n"
     import shlex
 
-    python, _, start, *_ = map(shlex.quote, words)
+    python, start = shlex.quote(words[0]), shlex.quote(words[-3])
     return f"""\
 #!/bin/sh
 # Written by `ksecrets helm install-plugin`; run it again after ksecrets or its Python has moved.

@@ -53,6 +53,8 @@ def reads_alike(source: str, kind: str, content: bytes | None) -> bool:
         return False
     if kind == "time":
         return content == source.encode()
+    if kind == "int" and sops_refuses(source, plain=True, tag=None) is not None:
+        return False
     return helm_reads(source, plain=True, tag=None)[0] == kind or content in (b"NaN", b"+Inf", b"-Inf")
 
 
