@@ -37,7 +37,7 @@ def person(name: str) -> Person:
 
 
 class Team:
-    """alice and bob, the machine ci, and the environments dev (alice, bob) and prod (alice, ci) in a fresh repository."""
+    """alice, bob and the machine ci; environments dev (alice, bob) and prod (alice, ci); a fresh repository."""
 
     def __init__(self, repo: Repo) -> None:
         self.repo = repo

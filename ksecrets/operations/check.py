@@ -94,9 +94,9 @@ class _Check:
                 yield from (os.path.normpath(os.path.join(above, name)) for name in sorted(names))
             return
         repository = Repository(top)
-        start = os.path.relpath(top)
+        here = os.path.realpath(os.curdir)
         for name in repository.ls_files([repository.relative(folder)], untracked=True):
-            yield os.path.normpath(os.path.join(start, *name.split("/")))
+            yield name if here == top else os.path.relpath(os.path.join(top, *name.split("/")), here)
 
     def rules_hold(self, folder: str) -> bool:
         """Whether the configuration can be read; what is wrong with it is a finding."""

@@ -122,11 +122,15 @@ def diff(
     labels = old or "the index", new or "the working tree"
     chosen = [repository.relative(path) for path in paths]
     found = []
+    conflicts = set()
     with repository.batch() as batch:
         for status, was, now, old_id, new_id in repository.changed(old or INDEX, new or WORKTREE, chosen):
             path = now or was or ""
             place = _place(path, top, session)
+            if path in conflicts:
+                continue  # git lists it a second time, with one of its sides
             if status == "U":
+                conflicts.add(path)
                 file = FileDiff(path, None, status, place.environment)
                 file.notes.append("is in conflict: git has no merged version of it yet")
                 if place.environment is not None:

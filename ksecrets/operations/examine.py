@@ -166,7 +166,7 @@ def _without_key(done: Examined, seen: Inspected, session: Session) -> None:
             "error",
             f"{values} plaintext where {'the rules want' if policy is not None else 'its selector wants'} a token",
             line=seen.plaintext_lines[0],
-            hint=again if _chosen(seen, policy) else "restore the file from git, then change it with `ksecrets edit`",
+            hint="restore the file from git, then change it with `ksecrets edit`" if _chosen(seen, policy) else again,
         )
     if place.environment is not None and metadata.extension is not None and seen.environment != place.environment:
         stored = seen.environment

@@ -75,6 +75,7 @@ def shape(text: str, how: int = VALUES) -> Shape:
     """The shape of a text; its metadata block is no part of it. Raises SyntaxRefused where it is not YAML."""
     found = Shape()
     open_: list[Collection] = []
+    encrypted = False
     for node in yaml.scan(text.removeprefix(BOM)):
         kind = node.kind
         if kind == COMMENT:
@@ -83,7 +84,10 @@ def shape(text: str, how: int = VALUES) -> Shape:
         if kind == DOCUMENT:
             found.documents.append(None)
             continue
-        if kind == BLOCK or node.frame.in_key:
+        if kind == BLOCK:
+            encrypted = True
+            continue
+        if node.frame.in_key:
             continue
         item: Item
         if kind == SCALAR:
@@ -105,6 +109,8 @@ def shape(text: str, how: int = VALUES) -> Shape:
             open_.append(item)
     if len(found.documents) > 1 and _is_nothing(found.documents[-1]):
         found.documents.pop()  # it was there for the metadata block only, or for nothing
+    elif encrypted and _is_nothing(found.documents[-1]):
+        found.documents[-1] = None
     return found
 
 

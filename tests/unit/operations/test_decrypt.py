@@ -149,7 +149,7 @@ def test_vanished_rules_with_a_sops_yaml_in_their_place(team: Team) -> None:
 def test_a_configuration_further_down_is_an_error(team: Team) -> None:
     team.write(PROD)
     team.repo.write("env/.ksecrets.yaml", team.read(".ksecrets.yaml"))
-    with pytest.raises(ConfigError, match="only the .ksecrets.yaml at the top"):
+    with pytest.raises(ConfigError, match=r"only the \.ksecrets\.yaml at the top"):
         ksecrets.decrypt(PROD, session=team.session("alice"))
 
 

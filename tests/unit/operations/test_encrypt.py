@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -87,9 +88,9 @@ def test_outside_of_git_with_age_only(tmp_path: os.PathLike[str], monkeypatch: p
         stream.write(PLAIN)
     session = ksecrets.Session({"KSECRETS_AGE_KEY": person("alice").secret, "HOME": "/nonexistent"})
     ksecrets.encrypt("a.yaml", write=True, age=[person("alice").public], session=session)
-    before = open("a.yaml").read()
+    before = Path("a.yaml").read_text()
     ksecrets.set("a.yaml", "db.password", "new", session=session)
-    after = open("a.yaml").read()
+    after = Path("a.yaml").read_text()
     assert sum(a != b for a, b in zip(before.split("\n"), after.split("\n"), strict=True)) <= 3
     assert ksecrets.get("a.yaml", "db.password", session=session) == "new"
     assert session.notes == []

@@ -42,7 +42,7 @@ def test_a_configuration_further_down_is_an_error_for_what_is_below_it(team: Tea
     session = team.session()
     assert session.place("dev/secrets.yaml").environment == "dev"
     for path in ("a/dev/secrets.yaml", "a/b/dev/secrets.yaml", "a/b/dev/secrets.yaml"):
-        with pytest.raises(ConfigError, match="only the .ksecrets.yaml at the top"):
+        with pytest.raises(ConfigError, match=r"only the \.ksecrets\.yaml at the top"):
             session.place(path)
 
 

@@ -83,7 +83,7 @@ def test_a_file_that_lost_its_seal(team: Team, tmp_path: object, write: object, 
         team.repo.commit()
     before = team.read(DEV)
     assert not ksecrets.decrypt(DEV, session=team.session("alice")).sealed  # sops's MAC does not see what was added
-    with pytest.raises(RuleViolation, match="is sealed in .* and is not here") as caught:
+    with pytest.raises(RuleViolation, match=r"is sealed in .* and is not here") as caught:
         write(DEV, team.session("alice"))  # type: ignore[operator]
     assert caught.value.hint == f"ksecrets seal {DEV}"
     assert team.read(DEV) == before
