@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,8 +24,7 @@ import yaml
 
 from ksecrets.start import command
 from tests.conftest import ROOT, Cli
-
-CANARY = "canary-5e1f0c7a"
+from tests.trace import CANARY, NO_DISK, WRITES, assert_no_disk, assert_nowhere, traced
 
 CHART = """\
 apiVersion: v2
@@ -539,56 +538,6 @@ def test_awkward_paths(helm: str, made: Made, tmp_path: Path, monkeypatch: pytes
 
 # -- where the plaintext went, by the kernel ---------------------------------------------------------------------------
 
-_CALL = re.compile(r"^(?:\d+ +)?(?P<call>\w+)\((?:\d+<(?P<target>[^>]*)>(?:\(deleted\))?)?")
-_RESUMED = re.compile(r"^(?:\d+ +)?<\.\.\. (?P<call>\w+) resumed>")
-_READS = frozenset({"read", "pread64", "readv", "recvfrom", "recvmsg"})
-_WRITES = frozenset({"write", "pwrite64", "writev"})
-_NO_DISK = ("pipe:[", "socket:[", "/memfd:")
-
-
-def traced(strace: str, tmp_path: Path, argv: Sequence[str]) -> tuple[str, list[tuple[str, str]]]:
-    """Runs a command under strace; returns its output, and (system call, target) of each call that held the canary.
-
-    target: what the descriptor is: a path, ``pipe:[1]``, ``/memfd:name``.
-    """
-    log = tmp_path / "strace.log"
-    # Not the calls that say nothing of data; -y names what a descriptor is; -v shows environments in full.
-    calls = "!futex,mmap,munmap,mprotect,madvise,rt_sigaction,rt_sigprocmask,nanosleep,epoll_pwait,clock_nanosleep"
-    done = subprocess.run(
-        [strace, "-f", "-y", "-v", "-s", "1000000", "-e", f"trace={calls}", "-o", str(log), *argv],
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stderr
-    seen = []
-    for line in log.read_text(errors="replace").splitlines():
-        if CANARY not in line:
-            continue
-        found = _RESUMED.match(line) or _CALL.match(line)
-        assert found, line
-        seen.append((found["call"], found.groupdict().get("target") or ""))
-    return done.stdout, seen
-
-
-def assert_no_disk(seen: list[tuple[str, str]]) -> set[str]:
-    """Every call read the canary, or wrote it to what is not on a disk. Returns the kinds of target written to."""
-    written = set()
-    for call, target in seen:
-        if call in _READS:
-            continue
-        assert call in _WRITES, (call, target)
-        assert target.startswith(_NO_DISK), (call, target)
-        written.add(next(kind for kind in _NO_DISK if target.startswith(kind)))
-    return written
-
-
-def assert_nowhere(*folders: Path) -> None:
-    for folder in folders:
-        for path in folder.rglob("*"):
-            if path.is_file() and not path.is_symlink():
-                assert CANARY.encode() not in path.read_bytes(), path
-
 
 @pytest.fixture
 def own_temporary(tmp_path: Path, clean_home: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
@@ -653,7 +602,7 @@ def test_named_pipes_write_no_plaintext(
     assert CANARY in out
     assert '\\"order\\":\\"more\\"' in out
     # Of a named pipe strace shows the name, which is that of our private folder.
-    named = {target for call, target in seen if call in _WRITES and not target.startswith(_NO_DISK)}
+    named = {target for call, target in seen if call in WRITES and not target.startswith(NO_DISK)}
     assert len(named) == 1
     assert re.fullmatch(r".*/ksecrets-[0-9a-f]{32}/values-1", named.pop())
     assert_no_disk([each for each in seen if "/ksecrets-" not in each[1]])
