@@ -9,12 +9,13 @@ from __future__ import annotations
 from binascii import Error, a2b_base64
 
 from ksecrets.envelope.metadata import Metadata, identity_fields
-from ksecrets.errors import NotEncrypted, SyntaxRefused, Tampered
+from ksecrets.errors import NotEncrypted, Tampered
 from ksecrets.files.choice import Choice
+from ksecrets.files.meaning import check_meaning, check_parses
 from ksecrets.files.walk import Walk, key_of
 from ksecrets.rules.selector import Selector
 from ksecrets.text import block, yaml
-from ksecrets.text.carrier import layout, predicted, restored
+from ksecrets.text.carrier import fits, layout, predicted, restored
 from ksecrets.text.node import BLOCK, COMMENT, END, FOLDED, LITERAL, PLAIN, SCALAR, Frame, Node
 from ksecrets.text.resolve import resolve
 from ksecrets.values import token as tokens
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from ksecrets.values.cipher import DataKey
 
     Triple = tuple[str, str, bytes]
+
+_BLOCKS = frozenset((LITERAL, FOLDED))
 
 BOM = "\ufeff"
 FORMAT = "yaml"
@@ -145,9 +148,12 @@ class _Reading:
 
     __slots__ = (
         "body",
+        "checked",
         "choice",
+        "content",
         "data_key",
         "decrypt",
+        "has_block",
         "ignore_mac",
         "keep_tokens",
         "mac",
@@ -173,6 +179,9 @@ class _Reading:
         self.data_key = opened.data_key
         self.decrypt = opened.data_key.decrypt
         self.values = 0
+        self.content = ""  # of the last token
+        self.checked = False  # the plaintext is to be read again: its layout may have changed its meaning
+        self.has_block = False
         self.mac_only = metadata.mac_only_encrypted
         self.mac = Mac(self.mac_only)
         self.choice = Choice(Selector(*metadata.selector), yaml.scan(body) if "comment" in metadata.selector[0] else ())
@@ -207,6 +216,7 @@ class _Reading:
         position = 0
         blocks = 0
         reparse = False
+        several_lines: dict[int, str] = {}  # values whose source has several lines, by the place of their token
         list_comments: dict[Frame, int] = {}
         walk = Walk(yaml.scan(body), self.choice, self.mac, self.seal, mac_only_chosen=self.mac_only)
         for node in walk.values():
@@ -219,7 +229,8 @@ class _Reading:
                         start = body.rindex("-", 0, node.start)  # sops writes a comment in a list as an item
                         list_comments[node.frame] = list_comments.get(node.frame, 0) + 1
                     elif "\n" in source or "\r" in source:
-                        reparse = reparse or self.seal is None or node.style not in (LITERAL, FOLDED)
+                        reparse = True
+                        several_lines[start] = self.content
                     pieces.append(body[position:start])
                     pieces.append(source)
                     position = node.end
@@ -254,8 +265,11 @@ class _Reading:
         self.verify()
         self.opened.values = self.values
         plaintext = "".join(pieces)
-        if reparse:
-            _check_parses(plaintext)
+        if self.seal is None:
+            if reparse:
+                check_parses(plaintext)
+        elif self.checked or (self.has_block and plaintext[-1:] not in yaml.BREAKS):
+            check_meaning(body, plaintext, several_lines)
         return plaintext
 
     def scalar(self, node: Node) -> str | None:
@@ -273,6 +287,10 @@ class _Reading:
                 self.mac.remember(node.anchor, content or b"")
             if self.seal is not None:
                 self.seal.readable(key_of(node), node.key_form, node.tag, plain, value)
+                if node.style in _BLOCKS:
+                    self.has_block = True
+                    if "+" in self.body[node.start + 1 : node.start + 3]:
+                        self.checked = True
             return None
         try:
             sealed, iv, kind = tokens.read(value)
@@ -300,13 +318,22 @@ class _Reading:
         form = node.key_form
         seal.encrypted(node.key if form is not None else None, form, node.tag, plain, spelling, text, source)  # type: ignore[arg-type]
         if source is not None:
+            self.content = text
+            if not source.isprintable():
+                self.checked = True
             return source
         if spelling is not kind:
             raise _tampered("the value is no text", node)
         if plain and kind != "bool":
             return text
         style = node.style
-        if style == LITERAL or style == FOLDED:
+        if not fits(style, text):
+            raise _tampered("the value does not fit the style that its token was given", node)
+        if style in _BLOCKS:
+            self.content = text
+            self.has_block = True
+            if text[-2:] == "\n\n" or text == "\n":
+                self.checked = True
             return predicted(style, kind, text, *layout(self.body[node.start : node.end]))
         return predicted(style, kind, text)
 
@@ -404,16 +431,6 @@ def _places(comment: Node) -> Iterator[str]:
     while frame is not None:
         yield frame.aad or ":"
         frame = frame.parent
-
-
-def _check_parses(plaintext: str) -> None:
-    try:
-        for _ in yaml.scan(plaintext):
-            pass
-    except SyntaxRefused as error:
-        raise Tampered(
-            "a value does not fit the layout that it stands in: the file was reformatted", line=error.line
-        ) from None
 
 
 def _text(content: bytes, node: Node) -> str:

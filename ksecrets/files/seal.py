@@ -10,7 +10,7 @@ from ksecrets.files.sopsreads import watch
 from ksecrets.files.walk import Walk, key_of
 from ksecrets.rules.selector import Selector
 from ksecrets.text import block, yaml
-from ksecrets.text.carrier import carried, predicted
+from ksecrets.text.carrier import carried, fits, predicted
 from ksecrets.text.comments import CommentChoice
 from ksecrets.text.node import BLOCK, COMMENT, DOCUMENT_END, END, MAP, PLAIN, SCALAR, Node
 from ksecrets.text.path import format as format_path
@@ -241,7 +241,7 @@ class _Writing:
         source = self.body[node.start : node.end]
         spelling, text = spelled(kind, content)
         residue = None
-        if spelling is not kind or predicted(style, kind, text, indent, newline) != source:
+        if spelling is not kind or predicted(style, kind, text, indent, newline) != source or not fits(style, text):
             residue = source
             if self.residues is None:
                 self.residues = Residues(self.data_key)

@@ -8,13 +8,13 @@ residue stored (docs/file-format.md).
 
 from __future__ import annotations
 
-from ksecrets.text.dialect import quote, render, render_quoted
 from ksecrets.text.node import DOUBLE, FOLDED, LITERAL, PLAIN, SINGLE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ksecrets.text.node import Node
 
+_ONE_LINE = (PLAIN, SINGLE, DOUBLE)
 _BREAKS = ("\r\n", "\n", "\r", "\x85", "\u2028", "\u2029")
 
 
@@ -30,31 +30,54 @@ def carried(text: str, node: Node, token: str) -> tuple[str, str, str, str]:
     if style in (LITERAL, FOLDED):
         source = text[node.start : node.end]
         indent, newline = layout(source)
-        newline = newline or "\n"
         indent = indent or " " * (max(node.frame.column, 0) + 2)
         return f"{style}-{newline}{indent}{token}", style, indent, newline
     return f"{style}{token}{style}", style, "", ""
 
 
 def layout(source: str) -> tuple[str, str]:
-    """Indentation of the first line that has content, and the first line break, of a block scalar's source."""
-    newline = ""
+    """Indentation of the first line that has content, and the first line break, of a block scalar's source.
+
+    A line break that is not everywhere one (U+0085, U+2028, U+2029) is given as a line feed: what is predicted must
+    not depend on it.
+    """
     for position, character in enumerate(source):
         if character in "\r\n\x85\u2028\u2029":
             newline = "\r\n" if source.startswith("\r\n", position) else character
+            known = newline if newline in ("\n", "\r\n", "\r") else "\n"
             for line in source[position + len(newline) :].splitlines():
                 stripped = line.lstrip(" ")
                 if stripped:
-                    return line[: len(line) - len(stripped)], newline
-            break
-    return "", newline
+                    return line[: len(line) - len(stripped)], known
+            return "", known
+    return "", "\n"
+
+
+def fits(style: str, value: str) -> bool:
+    """Whether the source that a carrier of this style predicts for a text means that text, wherever it stands.
+
+    The seal does not cover the style of quotes and the layout of blocks, so nobody may change a value by changing
+    them: a text that does not fit has a residue, or the file was changed.
+    """
+    if style == PLAIN or value.isprintable():
+        return style in _ONE_LINE or value[:1] not in ("", " ")
+    if style == SINGLE:
+        return False
+    if not value.replace("\n", "").replace("\t", "").isprintable():
+        return False
+    if style == DOUBLE:
+        return True
+    if value[0] in " \n\t":
+        return False
+    return style == LITERAL or not ("\n\n" in value.rstrip("\n") or "\n " in value or "\n\t" in value)
 
 
 def predicted(style: str, kind: str, value: str, indent: str = "", newline: str = "") -> str:
     """The source that a carrier of this style predicts for a value, given as the text of its plaintext.
 
-    Written for typical sources, not for all: whether it is right is known when the file is encrypted, and where it is
-    not, there is a residue. It must not change: files that exist depend on it.
+    It means the value where `fits` says so. Written for typical sources, not for all: whether it is right is known
+    when the file is encrypted, and where it is not, there is a residue. It must not change: files that exist depend on
+    it.
     """
     if kind == "bool":
         value = value.lower()
@@ -72,9 +95,12 @@ def predicted(style: str, kind: str, value: str, indent: str = "", newline: str 
 def restored(text: str, carrier: Node, kind: str, content: bytes) -> str:
     """A source for a value of which no original is known (a file without a seal).
 
-    text: the encrypted file, carrier: a token of it. Read alike by Helm and by sops; the style of the carrier where it fits, and text of several lines as a literal
-    block, as sops writes it. Text that is not UTF-8 cannot come from a YAML scalar: `!!binary` is its only source.
+    text: the encrypted file, carrier: a token of it. Read alike by Helm and by sops; the style of the carrier where it
+    fits, and text of several lines as a literal block, as sops writes it. Text that is not UTF-8 cannot come from a
+    YAML scalar: `!!binary` is its only source.
     """
+    from ksecrets.text.dialect import quote, render, render_quoted  # not for sealed files
+
     try:
         value = content.decode("utf-8")
     except UnicodeDecodeError:
@@ -126,7 +152,9 @@ def _ends_cleanly(text: str, carrier: Node) -> bool:
     if position == end:
         return start == end
     follower = text[position]
-    return follower not in "\t\r\n\x85\u2028\u2029" and (follower != "#" or position - start <= carrier.frame.column + 1)
+    return follower not in "\t\r\n\x85\u2028\u2029" and (
+        follower != "#" or position - start <= carrier.frame.column + 1
+    )
 
 
 def _reads_well_as_block(value: str) -> bool:
