@@ -60,13 +60,15 @@ def earlier_version(place: Place, session: Session) -> Opened | None:
     return None
 
 
-def distrust(place: Place, session: Session, previous: Opened, wanted: Identities) -> str | None:
+def distrust(
+    place: Place, session: Session, previous: Opened, wanted: Identities, *, thorough: bool = False
+) -> str | None:
     """Why the data key of a file must not take up new secrets for the readers `wanted`, or None.
 
     It is good where the trusted ref has it for this file (or for the one that was moved here), or where this clone made
     it for it; and where nobody else could read it there: a dev reader knows the data keys of dev, and may plant one in
     prod; somebody whose stanza was taken out without a new key still knows the old one. A copy of another file is no
-    place for its key either.
+    place for its key either: copies are looked for where the file was moved, or `thorough` (all files are searched).
     """
     repository = session.repository(place)
     if repository is None or place.relative is None:
@@ -74,8 +76,10 @@ def distrust(place: Place, session: Session, previous: Opened, wanted: Identitie
     kid = previous.data_key.kid
     was = sealed_path(previous.metadata)
     moved = was if was != place.relative else None
-    if moved is not None and place.top is not None and _kid_on_disk(place.top, moved) == kid:
-        return f"it is a copy of {moved}"
+    if (moved is not None or thorough) and place.top is not None:
+        for other in repository.files_with(kid):
+            if other != place.relative and _kid_on_disk(place.top, other) == kid:
+                return f"{other} has the same one"
     ref = session.trusted_ref(place)
     for path in (place.relative, *([moved] if moved is not None else [])):
         metadata = _at(repository, ref, path)
@@ -162,8 +166,6 @@ def _kid_of(metadata: Metadata, place: Place, session: Session) -> str | None:
 
 def _kid_on_disk(top: str, path: str) -> str | None:
     file = os.path.join(top, *path.split("/"))
-    if not os.path.isfile(file):  # the path is the file's own claim: no device is read for it
-        return None
     try:
         metadata = read_metadata(atomic.read(file).text)
     except KsecretsError:

@@ -160,7 +160,7 @@ def _sealed(
 ) -> Encrypted:
     if previous is not None and same_readers:
         refuse_other_readers(previous.metadata, policy, place)
-    key, stanzas = _reused(place, session, previous, policy)
+    key, stanzas = _reused(place, session, previous, policy, thorough=not same_readers)
     new_key = key is None
     if key is None:
         key = DataKey.new()
@@ -218,7 +218,7 @@ def store(result: Encrypted, session: Session, expected: Source | None) -> Encry
 
 
 def _reused(
-    place: Place, session: Session, previous: Opened | None, policy: Policy
+    place: Place, session: Session, previous: Opened | None, policy: Policy, *, thorough: bool
 ) -> tuple[DataKey | None, tuple[Stanza, ...]]:
     """The data key of the version before with the stanzas of its readers, or None where it must not be used again."""
     if previous is None:
@@ -229,7 +229,7 @@ def _reused(
     if len(metadata.groups) != 1 or not there <= wanted:
         session.note("a reader was taken out: the file gets a new data key", place.path)
         return None, ()
-    reason = distrust(place, session, previous, wanted)
+    reason = distrust(place, session, previous, wanted, thorough=thorough)
     if reason is not None:
         session.note(f"the file gets a new data key: {reason}", place.path)
         return None, ()

@@ -187,6 +187,14 @@ class Repository:
                 found.append((os.fsdecode(name), head.split(b" ")[2].decode("ascii")))
         return [each for each in found if _below(each[0], paths)] if paths else found
 
+    def files_with(self, word: str) -> list[str]:
+        """The files of the working tree, tracked or not, but not the ignored ones, that hold this text on a line."""
+        words = ["grep", "-l", "-z", "-F", "--no-color", "--no-textconv", "--full-name", "--untracked", "-e", word]
+        code, out, err = self._try(*words)
+        if code > 1:
+            raise failed("grep", err)
+        return sorted(os.fsdecode(name) for name in out.split(b"\0") if name)
+
     def is_ignored(self, path: str) -> bool:
         """Whether git would leave this untracked file out (.gitignore and its like)."""
         code, _, err = self._try("check-ignore", "--quiet", "--", "./" + path)  # "./": a colon would be magic

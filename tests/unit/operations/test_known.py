@@ -176,8 +176,31 @@ def test_a_copy_gets_a_key_of_its_own(team: Team) -> None:
     team.repo.write("b/dev/secrets.yaml", team.read(DEV))
     new_key, notes = set_one(team, "b/dev/secrets.yaml")
     assert new_key
-    assert notes[-1] == f"b/dev/secrets.yaml: the file gets a new data key: it is a copy of {DEV}"
+    assert notes[-1] == f"b/dev/secrets.yaml: the file gets a new data key: {DEV} has the same one"
     assert team.kid(DEV) != team.kid("b/dev/secrets.yaml")
+
+
+def test_of_a_file_that_was_moved_and_copied_one_keeps_the_key(team: Team) -> None:
+    team.write(DEV)
+    team.repo.commit()
+    for path in ("b/dev/secrets.yaml", "c/dev/secrets.yaml"):
+        team.repo.write(path, team.read(DEV))
+    os.unlink(DEV)
+    assert set_one(team, "b/dev/secrets.yaml")[0]
+    assert not set_one(team, "c/dev/secrets.yaml")[0]
+
+
+def test_updatekeys_parts_two_files_that_everybody_has_with_one_key(team: Team) -> None:
+    team.write(DEV)
+    kid = team.kid(DEV)
+    other = "b/dev/secrets.yaml"
+    team.repo.write(other, planted(other, "dev", "alice", "bob", raw=raw_key(DEV, "alice")))
+    team.repo.commit()
+    assert team.kid(other) == kid
+    session = team.session("alice")
+    assert ksecrets.updatekeys(other, session=session).new_key
+    assert session.notes == [f"{other}: the file gets a new data key: {DEV} has the same one"]
+    assert not ksecrets.updatekeys(DEV, session=team.session("alice")).changed
 
 
 @pytest.mark.parametrize("claimed", ["../outside.yaml", "/etc/passwd", "a//b", "./x", "env/pipe.yaml"])

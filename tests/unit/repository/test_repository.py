@@ -360,6 +360,19 @@ def test_tree_files_of_a_commit(git: Repository, repo: Repo) -> None:
     assert (name, git.blob(blob_id)) == ("d/é\n", b"x")
 
 
+def test_files_with_a_text(git: Repository, repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert git.files_with("-kid.1") == []
+    repo.write("a/tracked.yaml", "x: -kid.1\n")
+    repo.write("other.yaml", "x: -kidx1\n")
+    repo.write(".gitignore", "ignored.yaml\n")
+    repo.commit()
+    repo.write("new file.yaml", "-kid.1")
+    repo.write("ignored.yaml", "-kid.1")
+    (repo / "b").mkdir()
+    monkeypatch.chdir(repo / "b")
+    assert git.files_with("-kid.1") == ["a/tracked.yaml", "new file.yaml"]
+
+
 # -- trusted_ref -------------------------------------------------------------------------------------------------------
 
 
