@@ -103,9 +103,10 @@ class AlreadyEncrypted(KsecretsError):
 
 
 class NoIdentity(KsecretsError):
-    """None of the identities at hand opens the data key."""
+    """None of the identities at hand opens the data key. found_any: whether there was an identity at all."""
 
     exit_code = EXIT_NO_KEY
+    found_any = True
 
 
 class Tampered(KsecretsError):

@@ -84,8 +84,8 @@ def _info_lines(found: Info) -> list[tuple[str, str]]:
             sealed += f" (environment {found.sealed_environment})"
     lines = [
         ("file", found.path),
-        ("environment", found.environment or "none: no rule is about this file"),
-        ("rule", found.rule or "none"),
+        ("environment", found.environment or "none"),
+        ("rule", found.rule or "none is about this file"),
         ("readers", ", ".join(reader.name for reader in found.readers) or "none"),
         ("values", f"{found.values} encrypted"),
         ("sealed", sealed),

@@ -116,7 +116,7 @@ def _no_identity(
     readers = [reader_name(stanza.service, identity_fields(stanza), name_of) for stanza in metadata.stanzas]
     describe = getattr(identities, "describe", None)
     tried: list[str] = describe(name_of) if describe is not None else [identity.where for identity in identities]
-    return NoIdentity(
+    error = NoIdentity(
         message,
         details=[
             "readers: " + ", ".join(dict.fromkeys(readers)),
@@ -126,6 +126,8 @@ def _no_identity(
         if tried
         else "set KSECRETS_AGE_KEY or KSECRETS_AGE_KEY_FILE, or make a key with `ksecrets keygen` and ask a reader",
     )
+    error.found_any = bool(tried)
+    return error
 
 
 def reader_name(service: str, fields: dict[str, str], name_of: NameOf | None = None) -> str:

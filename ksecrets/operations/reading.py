@@ -78,7 +78,12 @@ def open_file(
     except NoIdentity as error:
         machines = _machines(place, seen)
         if machines:
-            error.hint = f"run this job with the identity of {' or '.join(machines)}"
+            job = f"run this job with the identity of {' or '.join(machines)}"
+            # Where there is no identity at all, it may as well be a person on a new machine.
+            error.hint = job if error.found_any else f"{job}; or else {error.hint}"
+        raise error.at(place.path) from None
+    except NotEncrypted as error:
+        error.hint = error.hint or _how_to_encrypt(place)
         raise error.at(place.path) from None
     except KsecretsError as error:
         raise error.at(place.path) from None
@@ -104,6 +109,17 @@ def check_environment(metadata: Metadata, place: Place, session: Session) -> Non
         )
     if place.environment is None:
         refuse_vanished_rules(place, session)
+
+
+def _how_to_encrypt(place: Place) -> str | None:
+    """What to do with a plaintext file, by what the rules say of it."""
+    if place.real is None:
+        return None
+    if place.policy is not None:
+        return f"ksecrets encrypt -i {place.path}"
+    if place.rules is None:
+        return f"ksecrets encrypt -i --age RECIPIENT {place.path}"
+    return "no rule is about this file: it is to be plaintext, or its path is missing in the configuration"
 
 
 def _machines(place: Place, seen: list[Metadata]) -> list[str]:

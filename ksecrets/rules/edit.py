@@ -76,7 +76,11 @@ def add_environment(text: str, name: str, files: Sequence[str], readers: Sequenc
         known = before.environments[name]
         if [glob.pattern for glob in known.globs] == list(files) and set(known.readers) >= set(_named(before, readers)):
             return text
-        raise ConfigError(f"{name} is already an environment, with other files or readers", file=FILE)
+        raise ConfigError(
+            f"{name} is already an environment, with other files or readers",
+            file=FILE,
+            hint=f"change environments.{name} there by hand, then run `ksecrets updatekeys` on its files",
+        )
     lines = [f"{_scalar(name)}:", f"  files: {_list(files)}", f"  readers: {_list(readers)}"]
     result = _insert(text, "environments", name, lines, {"files": list(files), "readers": list(readers)})
     after = parse(result).environments.get(name)

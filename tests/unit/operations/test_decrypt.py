@@ -57,6 +57,30 @@ def test_the_hint_names_no_machine_that_the_file_is_not_for(team: Team) -> None:
     assert "ci" not in (caught.value.hint or "")
 
 
+def test_the_hint_is_for_people_too_where_there_is_no_identity_at_all(team: Team) -> None:
+    team.write(PROD)
+    with pytest.raises(NoIdentity) as caught:
+        ksecrets.decrypt(PROD, session=team.session())
+    assert caught.value.hint is not None
+    assert caught.value.hint.startswith("run this job with the identity of ci; or else set KSECRETS_AGE_KEY ")
+    assert "nothing, no identity was found" in str(caught.value)
+
+
+def test_the_next_step_for_a_plaintext_file(team: Team) -> None:
+    team.repo.write(DEV, PLAIN)
+    team.repo.write("values.yaml", PLAIN)
+
+    def hint(path: str) -> str:
+        with pytest.raises(NotEncrypted) as caught:
+            ksecrets.set(path, "db.port", "1", session=team.session("alice"))
+        return caught.value.hint or ""
+
+    assert hint(DEV) == f"ksecrets encrypt -i {DEV}"
+    assert "no rule is about this file" in hint("values.yaml")
+    os.unlink(".ksecrets.yaml")
+    assert hint(DEV) == f"ksecrets encrypt -i --age RECIPIENT {DEV}"
+
+
 def test_plaintext(team: Team) -> None:
     team.repo.write(DEV, PLAIN)
     team.repo.write("values.yaml", PLAIN)
