@@ -119,7 +119,7 @@ def test_refusals() -> None:
         add_recipient(TEXT, "alice", {"age": "age1alice"}, "machine")
     with pytest.raises(ConfigError, match="carol has the same key as alice"):
         add_recipient(TEXT, "carol", {"age": "age1alice"})
-    with pytest.raises(ConfigError, match="(?s)already an environment.*hint: change environments.dev there"):
+    with pytest.raises(ConfigError, match=r"(?s)already an environment.*hint: change environments.dev there"):
         add_environment(TEXT, "dev", ["other/**"], ["platform"])
     with pytest.raises(ConfigError, match="no recipient or group is called `zed`"):
         add_environment(TEXT, "prod", ["prod/**"], ["zed"])
