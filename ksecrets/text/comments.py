@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ksecrets.text.node import Node
 
 _BREAKS = "\r\n\x85\u2028\u2029"
+_NEAR = 400  # characters; further away than any line break that people write
 _KEY_END = ":="
 _NOT_IN_KEY = " \t#,;!?()<>|&%@`{}"
 
@@ -27,18 +28,40 @@ def comments_between(text: str, start: int, end: int) -> Iterator[tuple[int, int
     """
     position = text.find("#", start, end)
     while position >= 0:
-        line_start = position
-        while line_start > 0 and text[line_start - 1] not in _BREAKS:
-            line_start -= 1
-        before = text[line_start:position]
+        before = _line_up_to(text, position)
         comment_end = position + 1
         if before.startswith("%") and not before[-1:].isspace():
             position = text.find("#", comment_end, end)
             continue
-        while comment_end < end and text[comment_end] not in _BREAKS:
-            comment_end += 1
-        yield position + 1, comment_end, position - line_start, not before.strip(" \t")
+        comment_end = _end_of_line(text, comment_end, end)
+        yield position + 1, comment_end, len(before), not before.strip(" \t")
         position = text.find("#", comment_end, end)
+
+
+def _line_up_to(text: str, position: int) -> str:
+    """What stands on the line before a place. Looked for at once, and a character at a time where that finds nothing
+    or what it found holds a line break of the rarer kinds."""
+    found = text.rfind("\n", max(0, position - _NEAR), position)
+    if found >= 0:
+        line = text[found + 1 : position]
+        if line.isprintable() or not any(mark in line for mark in _BREAKS):
+            return line
+    start = position
+    while start > 0 and text[start - 1] not in _BREAKS:
+        start -= 1
+    return text[start:position]
+
+
+def _end_of_line(text: str, start: int, end: int) -> int:
+    """Where the line ends that `start` stands on, at most `end`."""
+    found = text.find("\n", start, min(end, start + _NEAR))
+    if found >= 0:
+        line = text[start:found]
+        if line.isprintable() or not any(mark in line for mark in _BREAKS):
+            return found
+    while start < end and text[start] not in _BREAKS:
+        start += 1
+    return start
 
 
 class CommentChoice:

@@ -185,7 +185,11 @@ def _nodes(stream: Iterator[Any], text: str, first_line: int) -> Iterator[Node]:
             flow = bool(event.flow_style)
             end = event.end_mark.index
             gap_start = previous
-            has_comments = find("#", gap_start, start) >= 0
+            if hash_at < gap_start:
+                hash_at = find("#", gap_start)
+                if hash_at < 0:
+                    hash_at = len(text)
+            has_comments = hash_at < start
             if has_comments and flow:
                 yield from _comments(text, gap_start, start, line, frame)
             if expect_key:
@@ -204,24 +208,27 @@ def _nodes(stream: Iterator[Any], text: str, first_line: int) -> Iterator[Node]:
                 aad = frame.aad
             else:
                 aad = f"{frame.aad}{key}:"
-            column = (mark if event.tag is None and event.anchor is None else event.end_mark).column
+            anchor = event.anchor
+            tag = event.tag
+            column = (mark if tag is None and anchor is None else event.end_mark).column
             at_root_map = kind == MAP and frame is root
             frame = Frame(frame, key, aad, kind == LIST, flow, column, frame.in_key)
-            node = Node(kind, start, end, line, frame, key, form, "", PLAIN, event.tag, event.anchor)
-            if event.anchor is not None:
+            node = Node(kind, start, end, line, frame, key, form, "", PLAIN, tag, anchor)
+            if anchor is not None:
                 anchors += 1
-                ordinals[event.anchor] = anchors
+                ordinals[anchor] = anchors
                 frame.anchored = True
             elif frame.parent is not None and frame.parent.anchored:
                 frame.anchored = True
             yield node
             if has_comments and not flow:
                 yield from _comments(text, gap_start, start, line, frame, opened=True)
-            if not flow and (event.tag is not None or event.anchor is not None) and find("#", start, end) >= 0:
-                inside, comments = _past_properties(text, start, end, event.anchor, event.tag, line)
+            if not flow and (tag is not None or anchor is not None) and find("#", start, end) >= 0:
+                inside, comments = _past_properties(text, start, end, anchor, tag, line)
                 if comments:
                     yield from _comments(text, start, inside, line, frame)
-            previous = max(end, previous)
+            if end > previous:
+                previous = end
             key = form = None
             expect_key = kind == MAP
 
@@ -229,9 +236,16 @@ def _nodes(stream: Iterator[Any], text: str, first_line: int) -> Iterator[Node]:
             mark = event.start_mark
             start = mark.index
             line = mark.line + first_line
-            if find("#", previous, start) >= 0:
-                yield from _comments(text, previous, start, line, frame, closing=True)
-            previous = max(event.end_mark.index, previous)
+            if hash_at < start:
+                if hash_at < previous:
+                    hash_at = find("#", previous)
+                    if hash_at < 0:
+                        hash_at = len(text)
+                if hash_at < start:
+                    yield from _comments(text, previous, start, line, frame, closing=True)
+            end = event.end_mark.index
+            if end > previous:
+                previous = end
             yield Node(END, start, previous, line, frame, frame.key)
             assert frame.parent is not None
             frame = frame.parent

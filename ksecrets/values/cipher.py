@@ -135,14 +135,8 @@ class SyntheticIVs:
         head = self._heads.get(kind)
         if head is None:
             head = self._heads[kind] = length_prefixed(kind.encode("ascii"))
-        triple = b"%b%b%b%b%b%b" % (
-            _VALUE,
-            len(associated).to_bytes(8, "big"),
-            associated,
-            head,
-            len(content).to_bytes(8, "big"),
-            content,
-        )
+        place, size = len(associated).to_bytes(8, "big"), len(content).to_bytes(8, "big")
+        triple = b"".join((_VALUE, place, associated, head, size, content))
         first = self._hash(triple + _ZERO)
         if first not in self._used:
             self._used.add(first)

@@ -13,19 +13,22 @@ from binascii import Error, a2b_base64, b2a_base64
 
 from ksecrets.values.cipher import IV_LENGTH, TAG_LENGTH, DataKey, base64url, length_prefixed
 
+_START = length_prefixed(b"residue") + IV_LENGTH.to_bytes(8, "big")
+
 
 class Residues:
     """Writes and reads the residues of one file under its data key."""
 
-    __slots__ = ("_cipher", "_key")
+    __slots__ = ("_cipher", "_ends", "_key")
 
     def __init__(self, key: DataKey) -> None:
         self._key = key
         self._cipher = DataKey(key.derive("residue"))
+        self._ends: dict[str, bytes] = {}
 
     def write(self, token_iv: bytes, kind: str, source: str) -> str:
         """A source as it is stored."""
-        associated = length_prefixed(b"residue", token_iv, kind.encode("ascii"))
+        associated = self._associated(token_iv, kind)
         content = source.encode("utf-8")
         state = self._key.keyed_hash("residue-iv")
         state.update(length_prefixed(associated, content))
@@ -40,14 +43,20 @@ class Residues:
             return None
         if len(raw) < IV_LENGTH + TAG_LENGTH:
             return None
-        associated = length_prefixed(b"residue", token_iv, kind.encode("ascii"))
-        content = self._cipher.decrypt(raw[IV_LENGTH:], raw[:IV_LENGTH], associated)
+        content = self._cipher.decrypt(raw[IV_LENGTH:], raw[:IV_LENGTH], self._associated(token_iv, kind))
         if content is None:
             return None
         try:
             return content.decode("utf-8")
         except UnicodeDecodeError:
             return None
+
+    def _associated(self, token_iv: bytes, kind: str) -> bytes:
+        """A of the construction. Only a few types are ever seen: their fields are made once."""
+        end = self._ends.get(kind)
+        if end is None:
+            end = self._ends[kind] = length_prefixed(kind.encode("ascii"))
+        return _START + token_iv + end
 
 
 def name_of(token_iv: bytes) -> str:

@@ -53,17 +53,35 @@ class Seal:
         self._fields.append("H")
 
     def event(self, code: str, key: str | None = None, form: str | None = None, tag: str | None = None) -> None:
-        """A document, collection or key opens or ends: D d { [ } ?"""
-        self._head(code, key, form, tag)
+        """A document, collection or key opens or ends: D d { [ } ?
+
+        The head of every record: code, and key and tag as far as they are there: "k" a plain key, "K" a key behind
+        its form, "t" a tag.
+        """
+        fields = self._fields
+        if len(fields) >= GROUP:
+            self._flush()
+        if tag is None and not form:
+            if key is None:
+                fields.append(code)
+            else:
+                fields += ("k" + code, key)
+            return
+        head = [("" if key is None else "K" if form else "k") + ("t" if tag is not None else "") + code]
+        if key is not None:
+            head += [form, key] if form else [key]
+        if tag is not None:
+            head.append(tag)
+        fields += head
 
     def readable(self, key: str | None, form: str | None, tag: str | None, plain: bool, content: str) -> None:
         """A scalar that stands in clear text."""
-        self._head("p" if plain else "q", key, form, tag)
+        self.event("p" if plain else "q", key, form, tag)
         self._fields.append(content)
 
     def alias(self, key: str | None, form: str | None, ordinal: str) -> None:
         """An alias, as the ordinal of its anchor in the document."""
-        self._head("*", key, form, None)
+        self.event("*", key, form, None)
         self._fields.append(ordinal)
 
     def encrypted(
@@ -90,34 +108,16 @@ class Seal:
             else:
                 fields += ("kP:" + kind if plain else "kQ:" + kind, key, content)
         elif residue is None:
-            self._head("P:" + kind if plain else "Q:" + kind, key, form, tag)
+            self.event("P:" + kind if plain else "Q:" + kind, key, form, tag)
             self._fields.append(content)
         else:
-            self._head("Pr:" + kind if plain else "Qr:" + kind, key, form, tag)
+            self.event("Pr:" + kind if plain else "Qr:" + kind, key, form, tag)
             self._fields += (content, residue)
 
     def digest(self) -> bytes:
         """The 32 bytes of the seal."""
         self._flush()
         return self._hash.digest()
-
-    def _head(self, code: str, key: str | None, form: str | None, tag: str | None) -> None:
-        """Code, and key and tag as far as they are there: "k" a plain key, "K" a key behind its form, "t" a tag."""
-        fields = self._fields
-        if len(fields) >= GROUP:
-            self._flush()
-        if tag is None and not form:
-            if key is None:
-                fields.append(code)
-            else:
-                fields += ("k" + code, key)
-            return
-        head = [("" if key is None else "K" if form else "k") + ("t" if tag is not None else "") + code]
-        if key is not None:
-            head += [form, key] if form else [key]
-        if tag is not None:
-            head.append(tag)
-        fields += head
 
     def _flush(self) -> None:
         fields = self._fields
@@ -131,6 +131,6 @@ class Seal:
 def spelled(kind: str, content: bytes) -> tuple[str, str]:
     """A value's type and bytes as fields: its text; for bytes that are no UTF-8 base64, with ``!`` behind the type."""
     try:
-        return kind, content.decode("utf-8")
+        return kind, content.decode()
     except UnicodeDecodeError:
         return kind + "!", b2a_base64(content, newline=False).decode("ascii")

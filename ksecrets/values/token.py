@@ -13,12 +13,11 @@ _HEAD = "ENC[AES256_GCM,data:"
 _IV = ",iv:"
 _TAG = ",tag:"
 _TYPE = ",type:"
-_TYPES = frozenset(("str", "int", "float", "bool", "time", "bytes", "comment"))
+_BETWEEN = "=" + _TAG  # the IV with its padding, and the tag
+# The end of a token by its type: the padding of the tag, and all behind it.
+_ENDS = {f"=={_TYPE}{kind}]": kind for kind in ("str", "int", "float", "bool", "time", "bytes", "comment")}
 
 _DATA = len(_HEAD)
-# Behind the data: ",iv:" and 44 characters, ",tag:" and 24 characters, ",type:", the type, "]".
-_IV_FIELD = 48
-_TAG_FIELD = 29
 
 # The last character before padding carries bits that must be zero: 4 of them before "==", 2 before "=".
 _LAST_OF_ONE = frozenset("AQgw")
@@ -38,33 +37,22 @@ def read(text: str) -> tuple[bytes, bytes, str]:
 
     Raises ValueError, with a reason that shows nothing of the text, where it is not exactly one token.
     """
-    type_at = text.rfind(_TYPE)
-    tag_at = type_at - _TAG_FIELD
-    iv_at = tag_at - _IV_FIELD
-    kind = text[type_at + 6 : -1]
+    # Behind the data all places are fixed: ",iv:", 43 characters and "=" for 32 bytes, ",tag:", 22 and "==" for 16.
+    at = text.find(",", _DATA)
+    kind = _ENDS.get(text[at + 75 :])
+    if kind is None or text[:_DATA] != _HEAD or text[at : at + 4] != _IV or text[at + 47 : at + 53] != _BETWEEN:
+        raise ValueError("not a whole token, of an unknown type, or IV or tag of the wrong length")
+    data = text[_DATA:at]
     if (
-        iv_at < _DATA
-        or text[:_DATA] != _HEAD
-        or text[-1] != "]"
-        or text[iv_at : iv_at + 4] != _IV
-        or text[tag_at : tag_at + 5] != _TAG
-        or kind not in _TYPES
-    ):
-        raise ValueError("not a whole token, or of an unknown type")
-    data = text[_DATA:iv_at]
-    # The padding fixes the lengths: 43 characters and "=" are 32 bytes, 22 and "==" are 16.
-    if (
-        text[tag_at - 1] != "="
-        or text[tag_at - 2] not in _LAST_OF_TWO
-        or text[type_at - 2 : type_at] != "=="
-        or text[type_at - 3] not in _LAST_OF_ONE
+        text[at + 46] not in _LAST_OF_TWO
+        or text[at + 74] not in _LAST_OF_ONE
         or (data[-1:] == "=" and (data[-3] not in _LAST_OF_ONE if data[-2] == "=" else data[-2] not in _LAST_OF_TWO))
     ):
-        raise ValueError("base64 that is not canonical, or IV or tag of the wrong length")
+        raise ValueError("base64 that is not canonical")
     try:
         return (
-            a2b_base64(data, strict_mode=True) + a2b_base64(text[tag_at + 5 : type_at], strict_mode=True),
-            a2b_base64(text[iv_at + 4 : tag_at], strict_mode=True),
+            a2b_base64(data, strict_mode=True) + a2b_base64(text[at + 53 : at + 77], strict_mode=True),
+            a2b_base64(text[at + 4 : at + 48], strict_mode=True),
             kind,
         )
     except (Error, ValueError):  # ValueError: characters outside of ASCII
