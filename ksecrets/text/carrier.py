@@ -59,17 +59,28 @@ def fits(style: str, value: str) -> bool:
     The seal does not cover the style of quotes and the layout of blocks, so nobody may change a value by changing
     them: a text that does not fit has a residue, or the file was changed.
     """
-    if style == PLAIN or value.isprintable():
+    if style == PLAIN:
+        return True
+    if _visible(value):
         return style in _ONE_LINE or value[:1] not in ("", " ")
     if style == SINGLE:
         return False
-    if not value.replace("\n", "").replace("\t", "").isprintable():
+    if not _visible(value.replace("\n", "").replace("\t", "")):
         return False
     if style == DOUBLE:
         return True
     if value[0] in " \n\t":
         return False
     return style == LITERAL or not ("\n\n" in value.rstrip("\n") or "\n " in value or "\n\t" in value)
+
+
+def _visible(value: str) -> bool:
+    # Not `isprintable` for all: it grows with Python's Unicode, and the answer is a part of the file format.
+    if value.isascii():
+        return value.isprintable()
+    from ksecrets.text.dialect import is_visible
+
+    return is_visible(value)
 
 
 def predicted(style: str, kind: str, value: str, indent: str = "", newline: str = "") -> str:
