@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ksecrets.errors import SyntaxRefused, Tampered
 from ksecrets.text import yaml
-from ksecrets.text.node import ALIAS, KEY, LIST, MAP, PLAIN, SCALAR
+from ksecrets.text.node import ALIAS, DOCUMENT_END, KEY, LIST, MAP, PLAIN, SCALAR
 from ksecrets.text.resolve import resolve
 from ksecrets.values.seal import spelled
 
@@ -34,15 +34,21 @@ def check_meaning(body: str, plaintext: str, several_lines: dict[int, str]) -> N
     """Whether the plaintext has the values and the structure that the seal was checked for.
 
     The seal leaves out white space, and most sources mean the same wherever they stand. Those of several lines do not
-    quite: their indentation, and the blank lines behind them, are read together with the text around.
+    quite: their indentation, and the blank lines behind them, are read together with the text around. And the
+    metadata is taken out of the text: where it stood in an odd place, it may leave something behind.
 
     body: the encrypted text; several_lines: the content of the tokens whose source has several lines, by their places
     in `body`. Raises Tampered where the two differ.
     """
     left, right = _nodes(body), _nodes(plaintext)
     try:
-        for token, node in zip(left, right, strict=True):
-            if token.kind != node.kind or token.path() != node.path() or token.key_form != node.key_form:
+        for (document, token), (number, node) in zip(left, right, strict=True):
+            if (
+                document != number
+                or token.kind != node.kind
+                or token.path() != node.path()
+                or token.key_form != node.key_form
+            ):
                 break
             expected = several_lines.get(token.start)
             if expected is None:
@@ -57,18 +63,22 @@ def check_meaning(body: str, plaintext: str, several_lines: dict[int, str]) -> N
     except (SyntaxRefused, ValueError):  # no YAML any more, more or fewer nodes
         pass
     raise Tampered(
-        "the layout was changed so that values of several lines would be read differently",
+        "the layout was changed: without the metadata, and with the values in place, the file would say something else",
         hint="compare the file with its last good version in git",
     )
 
 
-def _nodes(text: str) -> Iterator[Node]:
-    """All that has a meaning, but for the metadata, the mapping that it may stand in, and empty documents."""
+def _nodes(text: str) -> Iterator[tuple[int, Node]]:
+    """All that has a meaning, each with the number of its document: not the metadata, the mapping that it may stand in,
+    and empty documents."""
+    document = 0
     for node in yaml.scan(text):
         kind = node.kind
         around = node.frame.parent
         if kind == SCALAR:
             if node.value or around is not None:
-                yield node
+                yield document, node
         elif kind in (ALIAS, KEY) or (kind in (MAP, LIST) and around is not None and around.parent is not None):
-            yield node
+            yield document, node
+        elif kind == DOCUMENT_END:
+            document += 1

@@ -255,6 +255,8 @@ class _Reading:
                 if self.seal is not None and blocks > 1:
                     raise Tampered("a second metadata block in a sealed file", line=node.line)
                 start, end = block.cut(body, node, walk.own_document)
+                if node.frame.flow or walk.own_document or not block.begins_line(body, node.start):
+                    self.checked = reparse = True
                 pieces.append(body[position:start])
                 position = end
         if blocks == 0:
@@ -434,10 +436,14 @@ def _places(comment: Node) -> Iterator[str]:
 
 
 def _text(content: bytes, node: Node) -> str:
+    """The text of a comment. One line: the token of a value in its place must not bring lines of its own."""
     try:
-        return content.decode("utf-8")
+        text = content.decode("utf-8")
     except UnicodeDecodeError:
         raise _tampered("the comment is no text", node) from None
+    if any(newline in text for newline in yaml.BREAKS):
+        raise _tampered("the comment has several lines", node)
+    return text
 
 
 def _tampered(message: str, node: Node) -> Tampered:

@@ -74,6 +74,8 @@ class Walk:
                     self.root = node
                 if held:
                     self._release(held)
+                if node.anchor is not None and seal is not None:
+                    seal.event("&")
                 yield node
             elif kind == COMMENT:
                 yield node
@@ -90,6 +92,8 @@ class Walk:
                 if held:
                     self._release(held)
                 if seal is not None:
+                    if node.anchor is not None:
+                        seal.event("&")
                     seal.event(code, _key(node), node.key_form, node.tag)
             elif kind == END:
                 mac.end(node.frame)
@@ -145,6 +149,8 @@ class Walk:
     def _release(self, held: list[tuple[Node, str]]) -> None:
         if self._seal is not None:
             for node, code in held:
+                if node.anchor is not None:
+                    self._seal.event("&")
                 self._seal.event(code, _key(node), node.key_form, node.tag)
         held.clear()
 

@@ -65,6 +65,13 @@ def search(text: str) -> Any | None:
     return None
 
 
+def begins_line(text: str, start: int) -> bool:
+    """Whether nothing but spaces stands before a place on its line."""
+    while start > 0 and text[start - 1] == " ":
+        start -= 1
+    return start == 0 or bool(last_break(text, start))
+
+
 def cut(text: str, node: Node, own_document: bool) -> tuple[int, int]:
     """The span to take out of an encrypted text, for a BLOCK node of it."""
     start, end = node.start, node.end
