@@ -1,7 +1,7 @@
 """The spelling of an encrypted value: ``ENC[AES256_GCM,data:...,iv:...,tag:...,type:str]``.
 
 Read strictly: the whole scalar is one token, every field is canonical base64, the IV has 32 bytes, the tag 16
-(security.md rule 7; sops's own pattern is anchored only at the start). Source of the format: sops, aes/cipher.go.
+(docs/threat-model.md; sops's own pattern is anchored only at the start). Source of the format: sops, aes/cipher.go.
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ def read(text: str) -> tuple[bytes, bytes, str]:
     if (
         text[at + 46] not in _LAST_OF_TWO
         or text[at + 74] not in _LAST_OF_ONE
+        or (data[-1:] == "=" and len(data) < 4)
         or (data[-1:] == "=" and (data[-3] not in _LAST_OF_ONE if data[-2] == "=" else data[-2] not in _LAST_OF_TWO))
     ):
         raise ValueError("base64 that is not canonical")

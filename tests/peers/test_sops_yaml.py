@@ -21,6 +21,7 @@ from ksecrets.text.node import COMMENT, SCALAR
 from tests.cases import Case, cases
 from tests.pipe import Sops, alice, open_, open_as_alice, seal, stanzas
 from tests.scalars import sources
+from tests.tamperings import FILE, MISSED_BY_SOPS, SEEN_BY_SOPS, Change
 
 Leaf = tuple[str, str, str]
 
@@ -216,3 +217,20 @@ def _breaks_a_list(source: str) -> bool:
     """Whether go-yaml writes a list with this item that it cannot read again: blocks with an indentation indicator."""
     value = next(node.value for node in yaml.scan(f"k: {source}\n") if node.kind == SCALAR)
     return "\n" in value and value[0] in " \n"
+
+
+def test_why_the_seal_exists(sops: str) -> None:
+    """Real sops takes every change of the first table for good, and stops at those of the second."""
+    sealed = seal(FILE, real=True).text
+    assert Sops(sops).decrypt(sealed) is not None
+
+    def check(item: tuple[str, Change, bool]) -> str | None:
+        name, change, seen = item
+        output = Sops(sops).decrypt(change(sealed))
+        return name if (output is None) != seen else None
+
+    # Split, the first document has no metadata, and sops looks nowhere else.
+    items = [(name, change, name == "a document is split") for name, change in MISSED_BY_SOPS.items()]
+    items += [(name, change, True) for name, change in SEEN_BY_SOPS.items()]
+    wrong = [name for name in in_parallel(check, items) if name is not None]
+    assert wrong == []
