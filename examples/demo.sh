@@ -65,7 +65,7 @@ cp env/prod/secrets.yaml "$work/plain.yaml"
 
 note "keys and rules: a key of our own, and one for the machine that deploys prod (it stays out of the repository)"
 run 'ksecrets init'
-run 'ksecrets env add prod --machine prod-ci > ~/prod-ci.key'
+run '(umask 077; ksecrets env add prod --machine prod-ci > ~/prod-ci.key)'
 
 note "encrypt, and commit"
 run 'ksecrets encrypt -i env/dev/secrets.yaml env/prod/secrets.yaml'

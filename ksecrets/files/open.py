@@ -9,7 +9,7 @@ from __future__ import annotations
 from binascii import Error, a2b_base64
 
 from ksecrets.envelope.metadata import Metadata, identity_fields
-from ksecrets.errors import NotEncrypted, Tampered
+from ksecrets.errors import NotEncrypted, SyntaxRefused, Tampered
 from ksecrets.files.choice import Choice
 from ksecrets.files.meaning import check_meaning, check_parses
 from ksecrets.files.walk import Walk, key_of
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     Triple = tuple[str, str, bytes]
 
 _BLOCKS = frozenset((LITERAL, FOLDED))
+
+_BY_HAND = "restore it from git; values of an encrypted file are changed with `ksecrets edit` or `ksecrets set`"
 
 BOM = "\ufeff"
 FORMAT = "yaml"
@@ -75,7 +77,7 @@ def read_metadata(text: str) -> Metadata:
     tree = block.find(text.removeprefix(BOM))
     if tree is None:
         raise NotEncrypted("the file is not encrypted: it has no `sops` block")
-    return Metadata.from_tree(tree)
+    return _metadata(tree)
 
 
 def header_fields(metadata: Metadata, kid: str) -> tuple[str, ...]:
@@ -127,7 +129,7 @@ def open_text(
     for _ in range(2):
         if tree is None:
             raise NotEncrypted("the file is not encrypted: it has no `sops` block")
-        metadata = Metadata.from_tree(tree)
+        metadata = _metadata(tree)
         opened = Opened(text, metadata, data_key_for(metadata))
         try:
             plaintext = _Reading(body, opened, tree, require_seal, ignore_mac, keep_tokens).run()
@@ -282,7 +284,7 @@ class _Reading:
         if not chosen or not value.startswith("ENC["):
             content = resolve(value, plain=plain, tag=node.tag)[1] if plain or node.tag else value.encode()
             if chosen and content:
-                raise _tampered("a plaintext value where the file's selector wants a token", node)
+                raise _tampered("a plaintext value where the file's selector wants a token", node, _BY_HAND)
             if content is not None and not node.frame.in_key and (chosen or not self.mac_only):
                 self.mac.add(content)
             if node.anchor is not None:
@@ -301,7 +303,7 @@ class _Reading:
         aad = node.aad()
         content = self.decrypt(sealed, iv, aad.encode())
         if content is None:
-            raise _tampered("the token does not belong here or was changed", node)
+            raise _tampered("the token does not belong here or was changed", node, _BY_HAND)
         seal = self.seal
         if seal is None and kind == "comment" and node.frame.is_list:
             return "#" + _text(content, node)
@@ -382,7 +384,7 @@ class _Reading:
         if not metadata.mac:
             raise Tampered(
                 "the file has no MAC: a merge was not finished, or it was removed",
-                hint="if git merged this file without the key, finish with `ksecrets resolve`",
+                hint="take one side whole (git checkout --ours or --theirs FILE) and make the other change again",
             )
         try:
             sealed, iv, _ = tokens.read(metadata.mac)
@@ -446,7 +448,16 @@ def _text(content: bytes, node: Node) -> str:
     return text
 
 
-def _tampered(message: str, node: Node) -> Tampered:
+def _metadata(tree: Any) -> Metadata:
+    """The metadata of a tree; a scalar or a list under the name is something of the user's own."""
+    if not isinstance(tree, dict):
+        raise SyntaxRefused(
+            "a key `sops` of its own at the top: the name is reserved for the metadata block", hint="rename the key"
+        )
+    return Metadata.from_tree(tree)
+
+
+def _tampered(message: str, node: Node, hint: str | None = None) -> Tampered:
     from ksecrets.text.path import format as format_path
 
-    return Tampered(message, line=node.line, path=format_path(node.path()))
+    return Tampered(message, line=node.line, path=format_path(node.path()), hint=hint)

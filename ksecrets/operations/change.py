@@ -21,9 +21,17 @@ def set(path: str, key: str, value: object, *, session: Session | None = None) -
     """
 
     def change(plaintext: str) -> str:
+        from ksecrets.text.extract import is_collection
         from ksecrets.text.patch import set_value
 
-        return set_value(plaintext, parse_path(key), value)
+        place = parse_path(key)
+        if isinstance(value, str) and is_collection(plaintext, place):
+            raise KsecretsError(
+                "several values stand here, and one text would take their place",
+                path=key,
+                hint="name one of them, `unset` them first, or give the new value with --json",
+            )
+        return set_value(plaintext, place, value)
 
     return _change(path, change, session or Session())
 

@@ -166,7 +166,7 @@ class _Check:
     # -- over all files ------------------------------------------------------------------------------------------------
 
     def same_data_keys(self) -> None:
-        """A finding for every file whose data key another one has, too (security.md rule 8)."""
+        """A finding for every file whose data key another one has, too (docs/threat-model.md)."""
         first: dict[str, Examined] = {}
         for done in sorted(self._done.values(), key=lambda done: done.moved):  # so that the copy is the other one
             if done.kid is None:
@@ -181,7 +181,7 @@ class _Check:
                 )
 
     def lost_seals(self) -> None:
-        """Unsealed files of which git has a sealed version: an error, whatever the rules require (rule 8)."""
+        """Unsealed files of which git has a sealed version: an error, whatever the rules require."""
         unsealed = [done for done in self._done.values() if done.encrypted and not done.sealed]
         for top in dict.fromkeys(done.place.top for done in unsealed):
             files = [done for done in unsealed if done.place.top == top]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ksecrets.errors import KsecretsError, UsageError
 from ksecrets.operations.inspect import inspect
 from ksecrets.operations.known import earlier_version
-from ksecrets.operations.reading import check_environment, is_encrypted, open_file, read
+from ksecrets.operations.reading import is_encrypted, open_file, read, refuse_other_formats
 from ksecrets.operations.session import Session
 from ksecrets.operations.writing import Encrypted, seal_file, store
 
@@ -50,7 +50,8 @@ def encrypt(
         except KsecretsError as error:
             raise error.at(path) from None
     else:
-        previous = None if age and place.policy is None else earlier_version(place, session)
+        refuse_other_formats(place)
+        previous = earlier_version(place, session, age)
         result = seal_file(place, reading.text, session, previous=previous, age=age)
         result.changed = True  # to what stands there now, though it may be what git has
     return store(result, session, reading.source) if write else result
@@ -63,7 +64,6 @@ def _again(reading: Reading, session: Session, age: Sequence[str]) -> Encrypted:
     place = reading.place
     seen = inspect(reading.text, place)
     if seen.sealed:
-        check_environment(seen.metadata, place, session)
         if place.policy is not None:
             seen.refuse_other_readers(place.policy)
         if seen.is_as_the_rules_say():

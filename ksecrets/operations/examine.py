@@ -9,7 +9,7 @@ from ksecrets.files.open import BOM, open_text, read_metadata
 from ksecrets.files.sopsreads import watch
 from ksecrets.operations.findings import Finding
 from ksecrets.operations.inspect import Inspected
-from ksecrets.operations.reading import REQUIRE_SEAL
+from ksecrets.operations.reading import FINISH_MERGE, REQUIRE_SEAL, conflict_line
 from ksecrets.rules.policy import identity
 from ksecrets.rules.selector import Selector
 from ksecrets.text import yaml
@@ -66,14 +66,14 @@ def examine(place: Place, raw: bytes, session: Session, plaintext: Severity | No
     except UnicodeDecodeError as error:
         done.add("not-yaml", "error", "not UTF-8 text", line=raw.count(b"\n", 0, error.start) + 1)
         return done
-    line = _conflict(text)
+    line = conflict_line(text)
     if line is not None:
         done.add(
             "conflict-markers",
             "error",
             "holds conflict markers of git",
             line=line,
-            hint="finish the merge; `git checkout --ours FILE` or `--theirs` takes one whole side",
+            hint=FINISH_MERGE,
         )
         return done
     try:
@@ -118,14 +118,6 @@ def _opened(text: str, place: Place, session: Session) -> tuple[Opened | None, K
         return open_text(text, data_key_for=session.key_for(place)), None
     except KsecretsError as error:
         return None, error
-
-
-def _conflict(text: str) -> int | None:
-    """The line of the first conflict marker, or None."""
-    at = 0 if text.startswith("<<<<<<< ") else text.find("\n<<<<<<< ") + 1
-    if at == 0 and not text.startswith("<<<<<<< "):
-        return None
-    return text.count("\n", 0, at) + 1 if "\n>>>>>>> " in text[at:] else None
 
 
 def _not_encrypted(done: Examined, text: str, severity: Severity | None) -> None:

@@ -1,7 +1,7 @@
 """What git and this clone know of a file: its last encrypted version, whose its data key is, whether it was sealed.
 
 A file in the working tree may come from anybody who can push. What others agreed on is the trusted ref, and what was
-made here is this clone's record; a write asks both before it goes on with a data key (security.md rules 1, 4 and 8).
+made here is this clone's record; a write asks both before it goes on with a data key (docs/threat-model.md).
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from ksecrets.storage import atomic
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ksecrets.files.open import Opened
     from ksecrets.operations.session import Place, Session
     from ksecrets.repository.repository import Batch, Repository
@@ -29,10 +31,11 @@ def identities_of(metadata: Metadata) -> Identities:
     return {identity(stanza.service, identity_fields(stanza)) for stanza in metadata.stanzas}
 
 
-def earlier_version(place: Place, session: Session) -> Opened | None:
+def earlier_version(place: Place, session: Session, age: Sequence[str] = ()) -> Opened | None:
     """The encrypted version of a file that git knows (index, then HEAD), opened; None where there is none to use.
 
-    It is what makes `encrypt -i` after `decrypt -i` change only what was changed.
+    Its readers must be those of the rules, or where these are silent those of `age`, if any. It is what makes
+    `encrypt -i` after `decrypt -i` change only what was changed.
     """
     repository = session.repository(place)
     if repository is None or place.relative is None:
@@ -45,10 +48,9 @@ def earlier_version(place: Place, session: Session) -> Opened | None:
         seen = raw
         try:
             text = raw.decode("utf-8")
-            if place.policy is not None:
-                wanted = {identity(reader.service, reader.fields) for reader in place.policy.recipients}
-                if identities_of(read_metadata(text)) != wanted:
-                    continue
+            wanted = _wanted(place, age)
+            if wanted is not None and identities_of(read_metadata(text)) != wanted:
+                continue
             opened = open_text(text, data_key_for=session.key_for(place), keep_tokens=True)
             check_environment(opened.metadata, place, session)
         except (NotEncrypted, NoIdentity, SyntaxRefused, UnicodeDecodeError):
@@ -58,6 +60,12 @@ def earlier_version(place: Place, session: Session) -> Opened | None:
             continue
         return opened
     return None
+
+
+def _wanted(place: Place, age: Sequence[str]) -> Identities | None:
+    if place.policy is not None:
+        return {identity(reader.service, reader.fields) for reader in place.policy.recipients}
+    return {identity("age", {"recipient": recipient}) for recipient in age} or None
 
 
 def distrust(
@@ -110,7 +118,7 @@ def remember(place: Place, session: Session, kid: str, instead_of: str | None) -
 
 
 def refuse_lost_seal(metadata: Metadata, place: Place, session: Session) -> None:
-    """Refuse a write on an unsealed file that is sealed in HEAD or the trusted ref (rule 4).
+    """Refuse a write on an unsealed file that is sealed in HEAD or the trusted ref.
 
     Whatever took the seal off could also have changed what sops's MAC does not see; a write would seal it.
     """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from ksecrets.errors import ConfigError, KsecretsError, NoIdentity, NotEncrypted, Tampered
+from ksecrets.errors import ConfigError, KsecretsError, NoIdentity, NotEncrypted, SyntaxRefused, Tampered
 from ksecrets.files.open import open_text, read_metadata
 from ksecrets.storage import atomic
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ksecrets.storage.atomic import Source
 
 REQUIRE_SEAL = "KSECRETS_REQUIRE_SEAL"
+FINISH_MERGE = "finish the merge; `git checkout --ours FILE` or `--theirs` takes one whole side"
 
 
 class Reading:
@@ -85,6 +86,13 @@ def open_file(
     except NotEncrypted as error:
         error.hint = error.hint or _how_to_encrypt(place)
         raise error.at(place.path) from None
+    except (SyntaxRefused, Tampered) as error:
+        line = conflict_line(reading.text)
+        if line is not None:
+            raise SyntaxRefused(
+                "holds conflict markers of git", file=place.path, line=line, hint=FINISH_MERGE
+            ) from None
+        raise error.at(place.path) from None
     except KsecretsError as error:
         raise error.at(place.path) from None
     extension = opened.metadata.extension
@@ -98,7 +106,7 @@ def open_file(
 
 
 def check_environment(metadata: Metadata, place: Place, session: Session) -> None:
-    """Refuse a file whose stored environment is not the one that the rules give it (security.md rule 8)."""
+    """Refuse a file whose stored environment is not the one that the rules give it (docs/threat-model.md)."""
     stored = metadata.extension.environment if metadata.extension is not None else None
     if stored is None:
         return
@@ -135,7 +143,7 @@ def _machines(place: Place, seen: list[Metadata]) -> list[str]:
 
 
 def refuse_vanished_rules(place: Place, session: Session) -> None:
-    """Refuse to go on where the trusted ref has a `.ksecrets.yaml` and the working tree has none (rule 3).
+    """Refuse to go on where the trusted ref has a `.ksecrets.yaml` and the working tree has none.
 
     A `.sops.yaml` in its place does not help: whoever takes away the one can bring the other.
     """
@@ -174,3 +182,24 @@ def is_encrypted(text: str) -> bool:
     except NotEncrypted:
         return False
     return True
+
+
+_OTHER_FORMATS = (".json", ".env", ".dotenv", ".ini", ".toml", ".properties", ".txt", ".pem", ".key", ".crt", ".p12")
+
+
+def refuse_other_formats(place: Place) -> None:
+    """Refuse to encrypt a file whose name says that it is no YAML: as YAML, it would mean something else."""
+    if place.path.lower().endswith(_OTHER_FORMATS):
+        raise SyntaxRefused(
+            "this version of ksecrets encrypts YAML only, and the name of this file says that it is something else",
+            file=place.path,
+            hint="put it into a YAML file as a value (key: |), or use sops for this file",
+        )
+
+
+def conflict_line(text: str) -> int | None:
+    """The line of the first conflict marker, or None."""
+    at = 0 if text.startswith("<<<<<<< ") else text.find("\n<<<<<<< ") + 1
+    if at == 0 and not text.startswith("<<<<<<< "):
+        return None
+    return text.count("\n", 0, at) + 1 if "\n>>>>>>> " in text[at:] else None

@@ -1,7 +1,7 @@
 """seal: put a seal on a file that lost it, after somebody has looked at what was done to it.
 
 A file that is sealed in git and not here was written by sops, or by somebody who took the seal off and then changed
-what sops's MAC does not see. No write goes on from there by itself (security.md rule 4); this is the way back.
+what sops's MAC does not see. No write goes on from there by itself (docs/threat-model.md); this is the way back.
 """
 
 from __future__ import annotations
@@ -63,4 +63,4 @@ def _readers(place: Place, opened: Opened) -> str:
     wanted = {identity(reader.service, reader.fields) for reader in place.policy.recipients}
     if wanted == identities_of(opened.metadata):
         return ""
-    return f"  ! readers will be {', '.join(reader.name for reader in place.policy.recipients)}, as the rules say\n"
+    return f"  ! readers will be {', '.join(place.names(place.policy.recipients))}, as the rules say\n"

@@ -12,12 +12,12 @@ from ksecrets.values.cipher import DataKey
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from ksecrets.envelope.metadata import Metadata
     from ksecrets.repository.repository import Repository
     from ksecrets.rules.load import Rules
-    from ksecrets.rules.policy import Policy
+    from ksecrets.rules.policy import Policy, Reader
 
 STDIN = "-"
 _MARKS = (".ksecrets.yaml", ".sops.yaml", ".git")
@@ -57,6 +57,10 @@ class Place:
     def reader_name(self, service: str, fields: Mapping[str, str]) -> str:
         """A reader's name by the rules, or what identifies it."""
         return reader_name(service, dict(fields), self.rules.name_of if self.rules is not None else None)
+
+    def names(self, readers: Iterable[Reader]) -> list[str]:
+        """The names of readers, in their order."""
+        return [self.reader_name(reader.service, reader.fields) for reader in readers]
 
 
 class Session:

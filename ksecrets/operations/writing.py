@@ -1,8 +1,8 @@
 """The gate that every writing goes through.
 
-A write follows the configuration, never the metadata of the file (security.md rule 5); it never quietly adds a reader;
-it uses an old data key only where that key is known to be ours (rule 1); and what it would write has been opened and
-compared before anything is replaced.
+A write follows the configuration, never the metadata of the file; it never quietly adds a reader; it uses an old data
+key only where that key is known to be ours (docs/threat-model.md); and what it would write has been opened and compared
+before anything is replaced.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def policy_for(place: Place, previous: Opened | None, age: Sequence[str], sessio
             raise RuleViolation(
                 f"--age names other readers than {policy.source}",
                 file=place.path,
-                details=[f"rules: {', '.join(reader.name for reader in policy.recipients)}"],
+                details=[f"rules: {', '.join(place.names(policy.recipients))}"],
                 hint="leave --age out, or change the rules",
             )
     if policy is not None:
@@ -254,7 +254,10 @@ def refuse_other_readers(metadata: Metadata, policy: Policy, place: Place) -> No
     raise RuleViolation(
         f"its readers are not those of {policy.source}, so nothing was written",
         file=place.path,
-        details=[f"file:  {', '.join(there)}", f"rules: {', '.join(reader.name for reader in policy.recipients)}"],
+        details=[
+            f"file:  {', '.join(there)}",
+            f"rules: {', '.join(place.names(policy.recipients))}",
+        ],
         hint=f"ksecrets updatekeys {place.path}",
     )
 
@@ -273,7 +276,7 @@ def _result(place: Place, policy: Policy, text: str, values: int, *, changed: bo
         place.path,
         text,
         values=values,
-        readers=[reader.name for reader in policy.recipients],
+        readers=place.names(policy.recipients),
         environment=policy.environment,
     )
     result.changed = changed

@@ -139,7 +139,7 @@ def _settings() -> dict[str, str]:
     python, *_, start = command()
     return {
         "diff.ksecrets.textconv": textconv_command(python, start),
-        # A cache would keep plaintext in refs/notes (security.md rule 11).
+        # A cache would keep plaintext in refs/notes (docs/threat-model.md).
         "diff.ksecrets.cachetextconv": "false",
     }
 

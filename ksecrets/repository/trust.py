@@ -1,7 +1,7 @@
 """This clone's own record of data keys: which of them were made here, or trusted by the user, and for which file.
 
 A data key is named by its public id, the kid. A write goes on using a data key only where it is known
-(security.md rule 1): from the trusted ref, or from this record. The record is the file
+(docs/threat-model.md): from the trusted ref, or from this record. The record is the file
 ``ksecrets/trusted-kids`` in the git folder that all worktrees share; it is never part of a commit, so
 nobody who pushes can write to it. One kid a line, and behind ``#`` when and for which file; a ``!`` before
 a kid takes it back::

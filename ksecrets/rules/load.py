@@ -1,6 +1,6 @@
 """Which configuration rules a file: found from the file upwards, read once, asked by path.
 
-security.md rule 3: inside git only the `.ksecrets.yaml` at the top counts, so that a folder of a pull request cannot
+docs/threat-model.md: inside git only the `.ksecrets.yaml` at the top counts, so that a folder of a pull request cannot
 bring rules of its own. No process is started: the top is where `.git` is.
 """
 

@@ -33,6 +33,12 @@ def extract(text: str, path: tuple[str | int, ...]) -> str:
     return _source(body, nodes, found)
 
 
+def is_collection(text: str, path: tuple[str | int, ...]) -> bool:
+    """Whether a mapping or a list stands at a path of the first document."""
+    found = _find(_first_document(text.removeprefix("\ufeff")), path)
+    return found is not None and found.kind in (MAP, LIST)
+
+
 def _first_document(body: str) -> list[Node]:
     nodes = []
     for node in scan(body):

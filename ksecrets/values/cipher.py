@@ -23,7 +23,7 @@ TAG_LENGTH = 16
 
 
 def length_prefixed(*fields: bytes) -> bytes:
-    """LP of security.md: every field behind its length as unsigned 64-bit big-endian."""
+    """LP of docs/file-format.md: every field behind its length as unsigned 64-bit big-endian."""
     return b"".join([part for field in fields for part in (len(field).to_bytes(8, "big"), field)])
 
 
@@ -83,7 +83,7 @@ class DataKey:
         return plaintext
 
     def derive(self, label: str) -> bytes:
-        """K(label) of security.md: HKDF-SHA256 with salt ``ksecrets`` and info ``ksecrets/v1/`` + label."""
+        """K(label) of docs/file-format.md: HKDF-SHA256 with salt ``ksecrets`` and info ``ksecrets/v1/`` + label."""
         key = self._derived.get(label)
         if key is None:
             key = self._derived[label] = hkdf_sha256(self._key, b"ksecrets", b"ksecrets/v1/" + label.encode("ascii"))

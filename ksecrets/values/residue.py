@@ -1,7 +1,7 @@
 """The residue: the original source of a value where the value alone does not give it back.
 
 ``1.10`` is the float 1.1 to sops, and folded text can be folded in many ways. The exact source is kept, encrypted, in
-the metadata block, and is bound to its token. It is used only under a valid seal (security.md rule 6).
+the metadata block, and is bound to its token. It is used only under a valid seal (docs/threat-model.md).
 
 A = LP("residue", token IV, type); N = HMAC-SHA256(K("residue-iv"), LP(A, source));
 stored: base64(N || AES-256-GCM(K("residue"), N, source, A)), under the name base64url(token IV[:12]).
