@@ -9,9 +9,12 @@ import pytest
 
 import ksecrets
 from ksecrets.envelope.metadata import Extension, Metadata
-from ksecrets.errors import KsecretsError, NoIdentity, RuleViolation, Tampered
+from ksecrets.envelope.wrap import wrap_groups
+from ksecrets.errors import ConfigError, KsecretsError, NoIdentity, RuleViolation, Tampered
 from ksecrets.files.seal import seal_text
+from ksecrets.operations.known import sealed_path
 from ksecrets.values.cipher import DataKey
+from tests.pipe import metadata
 from tests.team import DEV, PLAIN, PROD, Team, person, unsealed
 
 RAW = bytes(range(32))  # a data key that an attacker knows
@@ -20,14 +23,14 @@ RAW = bytes(range(32))  # a data key that an attacker knows
 def planted(path: str, environment: str, *readers: str, raw: bytes = RAW, claimed: str | None = None) -> str:
     """A valid, sealed file that anybody could make who knows only the public keys of its readers."""
     key = DataKey(raw)
-    metadata = Metadata(
+    made = Metadata(
         lastmodified="2026-01-01T00:00:00Z",
         mac="",
         version="3.13.3",
         groups=(tuple(person(name).recipient.wrap(raw) for name in readers),),
         extension=Extension(kid=key.kid, environment=environment, path=claimed or path),
     )
-    return seal_text(PLAIN, data_key=key, metadata=metadata).text
+    return seal_text(PLAIN, data_key=key, metadata=made).text
 
 
 def raw_key(path: str, by: str) -> bytes:
@@ -229,6 +232,42 @@ def test_a_version_in_git_with_a_bad_seal_is_not_used(team: Team) -> None:
     done = ksecrets.encrypt(DEV, text=PLAIN, session=session)
     assert done.new_key
     assert any("the version in git is not used" in note for note in session.notes)
+
+
+def test_a_version_in_git_of_another_environment_is_not_used(team: Team) -> None:
+    team.rules(prod="alice, bob")
+    team.repo.write(PROD, team.write(DEV))
+    team.repo.commit()
+    session = team.session("alice")
+    done = ksecrets.encrypt(PROD, text=PLAIN, session=session)
+    assert done.new_key
+    assert any("sealed for environment dev, and the rules give it prod" in note for note in session.notes)
+
+
+@pytest.mark.parametrize(
+    ("claimed", "path"), [("a/b", "a/b"), ("../a", None), ("/a", None), ("a//b", None), ("./a", None), ("a/..", None)]
+)
+def test_a_claimed_path_is_below_the_top(claimed: str, path: str | None) -> None:
+    assert sealed_path(metadata(extension=Extension(kid="k", path=claimed))) == path
+    assert sealed_path(metadata(extension=None)) is None
+
+
+def test_key_groups_that_no_rule_speaks_of(team: Team) -> None:
+    recipients = [[person("alice").recipient], [person("bob").recipient]]
+    groups = wrap_groups(RAW, recipients, 2)
+    made = metadata(groups=groups, shamir_threshold=2, extension=Extension(kid=DataKey(RAW).kid, path="x.yaml"))
+    team.repo.write("x.yaml", seal_text(PLAIN, data_key=DataKey(RAW), metadata=made).text)
+    both = ("alice", "bob")
+    assert ksecrets.decrypt("x.yaml", session=team.session(*both)).text == PLAIN
+    with pytest.raises(ConfigError, match="several key groups, and no rule"):
+        ksecrets.set("x.yaml", "a", "b", session=team.session(*both))
+    os.makedirs("env/dev")
+    os.rename("x.yaml", DEV)
+    with pytest.raises(RuleViolation, match="its readers are not those of"):
+        ksecrets.set(DEV, "a", "b", session=team.session(*both))
+    session = team.session(*both)
+    assert ksecrets.updatekeys(DEV, session=session).new_key
+    assert (len(team.metadata(DEV).groups), team.metadata(DEV).shamir_threshold) == (1, 0)
 
 
 # -- seal --------------------------------------------------------------------------------------------------------------
