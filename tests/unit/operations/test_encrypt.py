@@ -9,7 +9,6 @@ import pytest
 
 import ksecrets
 from ksecrets.errors import (
-    AlreadyEncrypted,
     ConfigError,
     KsecretsError,
     RuleViolation,
@@ -17,6 +16,7 @@ from ksecrets.errors import (
     Tampered,
     UsageError,
 )
+from ksecrets.files.open import read_metadata
 from tests.pipe import open_as_alice
 from tests.team import DEV, PLAIN, PROD, Team, person, unsealed
 
@@ -201,7 +201,7 @@ def test_sops_compatible_require(team: Team) -> None:
 
 @pytest.mark.parametrize(
     ("text", "error"),
-    [("a: [", SyntaxRefused), ("a: 1\nsops: mine\n", (AlreadyEncrypted, Tampered)), ("a: \ufeffb\n", SyntaxRefused)],
+    [("a: [", SyntaxRefused), ("a: 1\nsops: mine\n", SyntaxRefused), ("a: \ufeffb\n", SyntaxRefused)],
 )
 def test_refusals_have_the_files_name_and_write_nothing(
     team: Team, text: str, error: type[KsecretsError] | tuple[type[KsecretsError], ...]
@@ -258,3 +258,15 @@ def test_sops_yaml_rules_where_there_is_nothing_else(team: Team) -> None:
     done = ksecrets.encrypt(DEV, write=True, session=team.session())
     assert done.environment is None
     assert open_as_alice(done.text).plaintext == PLAIN
+
+
+def test_age_keeps_what_an_unsealed_file_says_of_its_values_and_says_so(team: Team) -> None:
+    team.rules(more_dev="encrypt: {key-regex: ^password$}, mac-only-encrypted: true")
+    text = unsealed(team.write(DEV))
+    recipients = [person(name).public for name in ("alice", "bob")]
+    session = team.session("alice")
+    done = ksecrets.encrypt("x.yaml", text=text, age=recipients, session=session)
+    metadata = read_metadata(done.text)
+    assert (metadata.selector, metadata.mac_only_encrypted) == (("encrypted_regex", "^password$"), True)
+    said = "x.yaml: no rule is at hand: the selector is taken from the file, which has no seal"
+    assert said in session.notes
