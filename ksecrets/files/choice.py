@@ -50,13 +50,16 @@ class Choice:
         return (node.start in self._by_comment) == self._picks and not node.frame.in_key
 
     def _frame(self, frame: Frame) -> bool:
-        matched = False
-        if frame.parent is not None:
-            above = frame.parent.matched
-            matched = self._frame(frame.parent) if above is None else above
-        if not matched and isinstance(frame.key, str):
-            matched = self._test(frame.key)
-        frame.matched = matched
+        unknown: list[Frame] = []
+        above: Frame | None = frame
+        while above is not None and above.matched is None:
+            unknown.append(above)
+            above = above.parent
+        matched = above is not None and bool(above.matched)
+        for each in reversed(unknown):
+            if not matched and isinstance(each.key, str):
+                matched = self._test(each.key)
+            each.matched = matched
         return matched
 
 

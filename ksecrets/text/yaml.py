@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 
 BLOCK_KEY = "sops"
 BREAKS = "\r\n\x85\u2028\u2029"
+MAX_DEPTH = 500
+"""Levels of collections that are read. Paths grow with the depth, so that a file of brackets would never end."""
+
 _BLANKS = " \t" + BREAKS
 
 # What the loop below does with an event, by the name of its class (whose identity depends on how yaml was imported).
@@ -72,7 +75,7 @@ def scan(text: str, first_line: int = 1) -> Iterator[Node]:
     Yields for every document DOCUMENT, its nodes and comments, DOCUMENT_END. A top-level mapping entry ``sops``
     becomes one BLOCK whose `value` is its tree (nested dict, list and str; see `_tree`), spanning from its key to
     the end of its last scalar.
-    Raises SyntaxRefused where libyaml stops, and for the refusals 1 and 2 of docs/file-format.md.
+    Raises SyntaxRefused where libyaml stops, and for the refusals 1 to 3 of docs/file-format.md.
     """
     inner_mark = text.find("\ufeff")
     if inner_mark >= 0:
@@ -107,6 +110,7 @@ def _nodes(stream: Iterator[Any], text: str, first_line: int) -> Iterator[Node]:
     anchors = 0
     parts: list[list[str]] = []  # for every open key that is no scalar: the texts in it
     at_root_map = False
+    depth = 0
     for event in stream:
         kind = kinds[event.__class__]
 
@@ -182,6 +186,9 @@ def _nodes(stream: Iterator[Any], text: str, first_line: int) -> Iterator[Node]:
             mark = event.start_mark
             start = mark.index
             line = mark.line + first_line
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise SyntaxRefused(f"collections more than {MAX_DEPTH} levels deep", line=line)
             flow = bool(event.flow_style)
             end = event.end_mark.index
             gap_start = previous
@@ -233,6 +240,7 @@ def _nodes(stream: Iterator[Any], text: str, first_line: int) -> Iterator[Node]:
             expect_key = kind == MAP
 
         elif kind == END:
+            depth -= 1
             mark = event.start_mark
             start = mark.index
             line = mark.line + first_line
@@ -295,14 +303,15 @@ def _nodes(stream: Iterator[Any], text: str, first_line: int) -> Iterator[Node]:
         elif kind == DOCUMENT:
             mark = event.start_mark
             start = mark.index
-            if find("#", previous, start) >= 0:
-                yield from _comments(text, previous, start, mark.line + first_line, root)
+            end = event.end_mark.index  # directives and comments between them are inside
+            if find("#", previous, end) >= 0:
+                yield from _comments(text, previous, end, event.end_mark.line + first_line, root)
             root = frame = Frame(None, None, "", False, False, -1, False)
             ordinals = {}
             anchors = 0
             key = form = None
             expect_key = at_root_map = False
-            previous = max(event.end_mark.index, previous)
+            previous = max(end, previous)
             yield Node(DOCUMENT, start, previous, mark.line + first_line, root)
 
         elif kind == DOCUMENT_END:
@@ -326,14 +335,18 @@ def _comments(
     the key to the frame around. closing: frames end in this gap: a comment belongs to the innermost one that is not
     indented further than the comment.
     """
+    line = end_line - text.count("\n", start, end)
+    if end == len(text) and text[-1] not in BREAKS:
+        line -= 1  # libyaml ends a last line without a line break as if it had one
     for comment_start, comment_end, column, own_line in comments_between(text, start, end):
+        line += text.count("\n", start, comment_start)
+        start = comment_start
         owner = frame
         if opened and not own_line and frame.parent is not None:
             owner = frame.parent
         elif closing and own_line:
             while owner.column > column and owner.parent is not None and owner.parent.parent is not None:
                 owner = owner.parent
-        line = end_line - text.count("\n", comment_end, end)
         yield Node(
             COMMENT,
             comment_start,
@@ -419,51 +432,52 @@ def _tree(stream: Iterator[Any], text: str, first_line: int) -> tuple[Any, int, 
     end = 0
     for event in stream:
         name = event.__class__.__name__
-        line = event.start_mark.line + first_line
-        if name == "AliasEvent" or event_has_properties(event, name):
-            raise SyntaxRefused("anchor, alias or tag in the metadata block", line=line)
-        if name in ("MappingEndEvent", "SequenceEndEvent"):
+        if name == "AliasEvent" or (
+            name.endswith(("StartEvent", "ScalarEvent")) and (event.anchor is not None or event.tag is not None)
+        ):
+            raise SyntaxRefused("anchor, alias or tag in the metadata block", line=event.start_mark.line + first_line)
+        container = stack[-1]
+        value: Any
+        if name == "ScalarEvent":
+            value = event.value
+            end = event.end_mark.index
+            if keys[-1] is None and container.__class__ is dict:
+                keys[-1] = value
+                continue
+            if event.style in _BLOCKS:
+                end = _end_of_block_scalar(text, event.start_mark.index, end, value)
+        elif name in ("MappingEndEvent", "SequenceEndEvent"):
             stack.pop()
             keys.pop()
             # The end mark of a block collection stands at the next token, behind comments that are not its own.
             if event.end_mark.index > event.start_mark.index:
                 end = event.end_mark.index
+            if len(stack) == 1:
+                break
+            continue
         else:
-            container = stack[-1]
-            value: Any
-            if name == "ScalarEvent":
-                if isinstance(container, dict) and keys[-1] is None:
-                    keys[-1] = event.value
-                    end = event.end_mark.index
-                    continue
-                value = event.value
+            value = {} if name == "MappingStartEvent" else []
+            if event.flow_style:
                 end = event.end_mark.index
-                if event.style in (LITERAL, FOLDED):
-                    end = _end_of_block_scalar(text, event.start_mark.index, end, value)
-            else:
-                value = {} if name == "MappingStartEvent" else []
-                if event.flow_style:
-                    end = event.end_mark.index
-            if isinstance(container, dict):
-                key = keys[-1]
-                if key is None:
-                    raise SyntaxRefused("a key that is no scalar in the metadata block", line=line)
-                if key in container:
-                    raise SyntaxRefused(f"the metadata block has {key!r} twice", line=line)
-                container[key] = value
-                keys[-1] = None
-            else:
-                container.append(value)
-            if name != "ScalarEvent":
-                stack.append(value)
-                keys.append(None)
+        if container.__class__ is dict:
+            key = keys[-1]
+            if key is None:
+                line = event.start_mark.line + first_line
+                raise SyntaxRefused("a key that is no scalar in the metadata block", line=line)
+            if key in container:
+                line = event.start_mark.line + first_line
+                raise SyntaxRefused(f"the metadata block has {key!r} twice", line=line)
+            container[key] = value
+            keys[-1] = None
+        else:
+            container.append(value)
+        if name != "ScalarEvent":
+            if len(stack) > MAX_DEPTH:
+                raise SyntaxRefused(
+                    f"collections more than {MAX_DEPTH} levels deep", line=event.start_mark.line + first_line
+                )
+            stack.append(value)
+            keys.append(None)
         if len(stack) == 1:
             break
     return holder[0], end, end
-
-
-def event_has_properties(event: Any, name: str) -> bool:
-    """Whether an event carries an anchor or an explicit tag."""
-    if name in ("ScalarEvent", "MappingStartEvent", "SequenceStartEvent"):
-        return event.anchor is not None or event.tag is not None
-    return False
