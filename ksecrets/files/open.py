@@ -152,6 +152,7 @@ class _Reading:
         "body",
         "checked",
         "choice",
+        "chosen",
         "content",
         "data_key",
         "decrypt",
@@ -187,6 +188,7 @@ class _Reading:
         self.mac_only = metadata.mac_only_encrypted
         self.mac = Mac(self.mac_only)
         self.choice = Choice(Selector(*metadata.selector), yaml.scan(body) if "comment" in metadata.selector[0] else ())
+        self.chosen = self.choice.of
         self.seal: Seal | None = None
         self.stored: dict[bytes, str] = {}
         self.residues: Residues | None = None
@@ -233,8 +235,7 @@ class _Reading:
                     elif "\n" in source or "\r" in source:
                         reparse = True
                         several_lines[start] = self.content
-                    pieces.append(body[position:start])
-                    pieces.append(source)
+                    pieces += (body[position:start], source)
                     position = node.end
             elif kind == COMMENT:
                 if node.start < position:
@@ -280,8 +281,8 @@ class _Reading:
         """The source to put in the place of a token, or None for a scalar that stays as it is."""
         value = node.value
         plain = node.style == PLAIN
-        chosen = value != "" and self.choice.of(node)
-        if not chosen or not value.startswith("ENC["):
+        chosen = value != "" and self.chosen(node)
+        if not chosen or value[:4] != tokens.PREFIX:
             content = resolve(value, plain=plain, tag=node.tag)[1] if plain or node.tag else value.encode()
             if chosen and content:
                 raise _tampered("a plaintext value where the file's selector wants a token", node, _BY_HAND)
@@ -316,7 +317,8 @@ class _Reading:
         if seal is None:
             return restored(self.body, node, kind, content)
         source = None
-        if self.stored:
+        stored = self.stored
+        if stored and iv[:12] in stored:
             source = self.residue(node, iv, kind)
         spelling, text = spelled(kind, content)
         form = node.key_form
@@ -341,12 +343,9 @@ class _Reading:
             return predicted(style, kind, text, *layout(self.body[node.start : node.end]))
         return predicted(style, kind, text)
 
-    def residue(self, node: Node, iv: bytes, kind: str) -> str | None:
-        stored = self.stored.pop(iv[:12], None)
-        if stored is None:
-            return None
+    def residue(self, node: Node, iv: bytes, kind: str) -> str:
         assert self.residues is not None
-        source = self.residues.read(iv, kind, stored)
+        source = self.residues.read(iv, kind, self.stored.pop(iv[:12]))
         if source is None:
             raise _tampered("the residue does not belong to its token or was changed", node)
         return source

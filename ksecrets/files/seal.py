@@ -98,6 +98,7 @@ class _Writing:
     __slots__ = (
         "body",
         "choice",
+        "chosen",
         "comment_choice",
         "data_key",
         "ivs",
@@ -121,6 +122,7 @@ class _Writing:
         self.seal.header(header_fields(metadata, data_key.kid))
         self.seal.recipients(reader_groups(metadata))
         self.choice = Choice(Selector(*metadata.selector), yaml.scan(body) if "comment" in metadata.selector[0] else ())
+        self.chosen = self.choice.of
         self.comment_choice = CommentChoice(comments)
         self.old_tokens = {triple: list(found) for triple, found in old_tokens.items()}
         self.ivs = SyntheticIVs(data_key, many=len(body) > _LARGE)
@@ -146,8 +148,7 @@ class _Writing:
             if kind == SCALAR:
                 source = self.scalar(node)
                 if source is not None:
-                    pieces.append(body[position : node.start])
-                    pieces.append(source)
+                    pieces += (body[position : node.start], source)
                     position = node.end
             elif kind == COMMENT:
                 if node.start < position:
@@ -208,7 +209,7 @@ class _Writing:
         tag = node.tag
         in_key = node.frame.in_key
         kind, content = resolve(value, plain=plain, tag=tag) if plain or tag is not None else ("str", value.encode())
-        chosen = value != "" and content is not None and self.choice.of(node)
+        chosen = value != "" and content is not None and self.chosen(node)
         if node.anchor is not None:
             self.mac.remember(node.anchor, content or b"")
         if not chosen:
@@ -223,7 +224,7 @@ class _Writing:
             # sops leaves what is empty to it as it is: `!!binary ""` is the one case besides "".
             self.seal.readable(key_of(node), node.key_form, tag, plain, value)
             return None
-        if tokens.is_token(value):
+        if value[:4] == tokens.PREFIX and tokens.is_token(value):
             if block.search(self.body) is not None:
                 raise _already(None)
             raise _refused(
@@ -248,7 +249,7 @@ class _Writing:
             self.stored[name_of(iv)] = self.residues.write(iv, kind, source)
         self.seal.encrypted(key_of(node), node.key_form, node.tag, style == PLAIN, spelling, text, residue)
         self.result.values += 1
-        if tag is not None or plain:
+        if tag is not None or (kind != "str" and len(content) > 18):  # of untagged ones only long numbers and times
             reason = sops_refuses(value, plain=plain, tag=tag)
             if reason is not None:
                 self.result.sops_refuses.append(f"line {node.line}: {reason}")
@@ -257,8 +258,7 @@ class _Writing:
     def token(self, node: Node, kind: str, content: bytes) -> tuple[str, bytes]:
         """The old token of this value where there is one, else a new one; with its IV."""
         aad = node.aad()
-        old = self.old_tokens.get((aad, kind, content))
-        if old:
+        if self.old_tokens and (old := self.old_tokens.get((aad, kind, content))):
             text, iv = old.pop(0)
             self.ivs.keep(iv)
             self.result.kept += 1

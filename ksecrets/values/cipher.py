@@ -63,24 +63,25 @@ class DataKey:
 
     def encrypt(self, plaintext: bytes, iv: bytes, associated: bytes) -> bytes:
         """AES-256-GCM: the ciphertext with the 16-byte tag behind it."""
-        if self._aead is None:
-            self._aead = aes_gcm(self._key)
-        sealed: bytes = self._aead.encrypt(iv, plaintext, associated)
-        return sealed
+        aead = self._aead or self._prepared()
+        return aead.encrypt(iv, plaintext, associated)  # type: ignore[no-any-return]
 
     def decrypt(self, sealed: bytes, iv: bytes, associated: bytes) -> bytes | None:
         """The plaintext, or None where tag, key, IV or associated data do not fit."""
-        if self._aead is None:
-            self._aead = aes_gcm(self._key)
+        aead = self._aead or self._prepared()
         try:
-            plaintext: bytes = self._aead.decrypt(iv, sealed, associated)
+            return aead.decrypt(iv, sealed, associated)  # type: ignore[no-any-return]
         except Exception as error:
             from cryptography.exceptions import InvalidTag  # 13 ms, so only where it is needed
 
             if not isinstance(error, InvalidTag):
                 raise
             return None
-        return plaintext
+
+    def _prepared(self) -> Any:
+        # Kept, with its key schedule: making it takes as long as using it.
+        self._aead = aes_gcm(self._key)
+        return self._aead
 
     def derive(self, label: str) -> bytes:
         """K(label) of docs/file-format.md: HKDF-SHA256 with salt ``ksecrets`` and info ``ksecrets/v1/`` + label."""

@@ -46,8 +46,10 @@ def read(text: str) -> tuple[bytes, bytes, str]:
     if (
         text[at + 46] not in _LAST_OF_TWO
         or text[at + 74] not in _LAST_OF_ONE
-        or (data[-1:] == "=" and len(data) < 4)
-        or (data[-1:] == "=" and (data[-3] not in _LAST_OF_ONE if data[-2] == "=" else data[-2] not in _LAST_OF_TWO))
+        or (
+            data[-1:] == "="
+            and (len(data) < 4 or (data[-3] not in _LAST_OF_ONE if data[-2] == "=" else data[-2] not in _LAST_OF_TWO))
+        )
     ):
         raise ValueError("base64 that is not canonical")
     try:
