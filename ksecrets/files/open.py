@@ -15,7 +15,7 @@ from ksecrets.files.meaning import check_meaning, check_parses
 from ksecrets.files.walk import Walk, key_of
 from ksecrets.rules.selector import Selector
 from ksecrets.text import block, yaml
-from ksecrets.text.carrier import fits, layout, predicted, restored
+from ksecrets.text.carrier import fits, keeps_its_meaning, layout, predicted, restored
 from ksecrets.text.node import BLOCK, COMMENT, END, FOLDED, LITERAL, PLAIN, SCALAR, Frame, Node
 from ksecrets.text.resolve import resolve
 from ksecrets.values import token as tokens
@@ -232,8 +232,9 @@ class _Reading:
                     if self.seal is None and node.frame.is_list and source.startswith("#"):
                         start = body.rindex("-", 0, node.start)  # sops writes a comment in a list as an item
                         list_comments[node.frame] = list_comments.get(node.frame, 0) + 1
+                    elif self.seal is None:
+                        reparse = reparse or "\n" in source or node.style in _BLOCKS
                     elif "\n" in source or "\r" in source:
-                        reparse = True
                         several_lines[start] = self.content
                     pieces += (body[position:start], source)
                     position = node.end
@@ -315,7 +316,10 @@ class _Reading:
         if self.keep_tokens:
             self.opened.tokens.setdefault((aad, kind, content), []).append((value, iv))
         if seal is None:
-            return restored(self.body, node, kind, content)
+            try:
+                return restored(self.body, node, kind, content)
+            except SyntaxRefused as error:
+                raise _tampered(error.message, node) from None
         source = None
         stored = self.stored
         if stored and iv[:12] in stored:
@@ -326,7 +330,11 @@ class _Reading:
         if source is not None:
             self.content = text
             if not source.isprintable():
-                self.checked = True
+                # A block without a line break at its end stood at the end of the file, and must stand there still.
+                unended = source[0] in _BLOCKS and text[-1:] != "\n" and "-" not in source[1:3]
+                self.has_block = True
+                if unended or not keeps_its_meaning(source, self.body, node):
+                    self.checked = True
             return source
         if spelling is not kind:
             raise _tampered("the value is no text", node)

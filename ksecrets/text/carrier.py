@@ -103,27 +103,54 @@ def predicted(style: str, kind: str, value: str, indent: str = "", newline: str 
     return _block(style, value, indent, newline)
 
 
+def keeps_its_meaning(source: str, text: str, carrier: Node) -> bool:
+    """Whether a source of several lines means in the place of its carrier what it meant when it was sealed.
+
+    source: the residue; text: the encrypted file; carrier: the token in it. False where that is not plain to see.
+    A block does, where its lines are indented as the token is, and nothing in its header counts what is around it.
+    Any other scalar does, where its further lines are indented deeper than what it stands in.
+    """
+    if "\t" in source or "\x85" in source or "\u2028" in source or "\u2029" in source:
+        return False
+    if source[0] in (LITERAL, FOLDED):
+        header = source[1:3]
+        if "+" in header or any(mark.isdigit() for mark in header) or carrier.style not in (LITERAL, FOLDED):
+            return False
+        indent = layout(source)[0]
+        return indent != "" and indent == layout(text[carrier.start : carrier.end])[0]
+    column = carrier.frame.column
+    if column < 0 or carrier.style in (LITERAL, FOLDED):
+        return False
+    margin = " " * (column + 1)
+    return all(line.startswith(margin) or not line.strip() for line in source.splitlines()[1:])
+
+
 def restored(text: str, carrier: Node, kind: str, content: bytes) -> str:
     """A source for a value of which no original is known (a file without a seal).
 
     text: the encrypted file, carrier: a token of it. Read alike by Helm and by sops; the style of the carrier where it
     fits, and text of several lines as a literal block, as sops writes it. Text that is not UTF-8 cannot come from a
-    YAML scalar: `!!binary` is its only source.
+    YAML scalar: `!!binary` is its only source. Raises SyntaxRefused where the bytes are no value of the type.
     """
     from ksecrets.text.dialect import quote, render, render_quoted  # not for sealed files
 
     try:
         value = content.decode("utf-8")
     except UnicodeDecodeError:
+        if kind not in ("str", "bytes"):
+            return render(kind, content)
         from binascii import b2a_base64
 
         return "!!binary " + b2a_base64(content, newline=False).decode("ascii")
+    if kind == "bytes":  # of an old sops
+        kind = "str"
     if kind == "str":
         if carrier.style == SINGLE and value.isprintable() and value.isascii():
             return "'" + value.replace("'", "''") + "'"
         if carrier.style in (SINGLE, DOUBLE):
             return quote(value)
-        if not carrier.frame.flow and _reads_well_as_block(value) and _ends_cleanly(text, carrier):
+        in_block = carrier.style in (LITERAL, FOLDED) and value[:4] != "ENC[" and fits(LITERAL, value)
+        if not carrier.frame.flow and (in_block or _reads_well_as_block(value)) and _ends_cleanly(text, carrier):
             indent = " " * (max(carrier.frame.column, 0) + 2)
             return _block(LITERAL, value, indent, "\n")
     elif carrier.style in (SINGLE, DOUBLE) and carrier.tag is not None:
