@@ -100,7 +100,15 @@ def exchange(first: str, second: str) -> Change:
 
 def strip_extension(text: str) -> str:
     """The file as sops would leave it: without the extension block."""
-    return re.sub(r"^ {4}ksecrets:\n(?: {8}.*\n)+", "", text, count=1, flags=re.MULTILINE)
+    at = re.search(r"^( *)ksecrets:(\r\n|[\n\r])", text.replace("\r", "\n") if "\n" not in text else text, re.MULTILINE)
+    if at is None:  # in braces
+        return re.sub(r'"ksecrets": \{.*?"version": "1"\}, ', "", text, count=1)
+    end = at.end()
+    for line in text[end:].splitlines(keepends=True):
+        if not line.startswith(at.group(1) + " "):
+            break
+        end += len(line)
+    return text[: at.start()] + text[end:]
 
 
 TOKEN = r"(ENC\[[^\]]*\])"
