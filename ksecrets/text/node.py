@@ -44,7 +44,19 @@ class Frame:
         applies a selector fills it in.
     """
 
-    __slots__ = ("aad", "anchored", "column", "flow", "in_key", "is_key", "is_list", "key", "matched", "next_index", "parent")
+    __slots__ = (
+        "aad",
+        "anchored",
+        "column",
+        "flow",
+        "in_key",
+        "is_key",
+        "is_list",
+        "key",
+        "matched",
+        "next_index",
+        "parent",
+    )
 
     def __init__(
         self,
