@@ -47,8 +47,8 @@ class Opened:
     text: the encrypted text as it was read. plaintext: the file in clear text, byte for byte the original where the
     file is sealed. sealed: it carries a valid seal (an unsealed file is one that sops wrote last).
     verified: MAC and seal were checked (False only with `ignore_mac`).
-    tokens: for every (associated data, type, plaintext) the tokens and their IVs in the order of the text, so that a
-    new version of the file keeps them; empty unless asked for.
+    tokens: for every (associated data, type, plaintext) the tokens, their IVs and nodes in the order of the text, so
+    that a new version of the file keeps them; empty unless asked for.
     values: how many tokens there are, comments not counted. Shows nothing of all this in its repr.
     """
 
@@ -61,7 +61,7 @@ class Opened:
         self.plaintext = ""
         self.sealed = False
         self.verified = True
-        self.tokens: dict[Triple, list[tuple[str, bytes]]] = {}
+        self.tokens: dict[Triple, list[tuple[str, bytes, Node]]] = {}
         self.values = 0
         self.notes: list[str] = []
 
@@ -314,7 +314,7 @@ class _Reading:
             self.mac.remember(node.anchor, content)
         self.values += 1
         if self.keep_tokens:
-            self.opened.tokens.setdefault((aad, kind, content), []).append((value, iv))
+            self.opened.tokens.setdefault((aad, kind, content), []).append((value, iv, node))
         if seal is None:
             try:
                 return restored(self.body, node, kind, content)
@@ -379,7 +379,7 @@ class _Reading:
             self.opened.notes.append(f"line {node.line}: a comment looks encrypted and is not; it stays as it is")
             return None
         if self.keep_tokens:
-            self.opened.tokens.setdefault((node.aad(), kind, content), []).append((value, iv))
+            self.opened.tokens.setdefault((node.aad(), kind, content), []).append((value, iv, node))
         return _text(content, node)
 
     def verify(self) -> None:

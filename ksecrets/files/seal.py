@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ksecrets.envelope.metadata import Metadata, Tree
     from ksecrets.values.cipher import DataKey
 
-    Tokens = Mapping[tuple[str, str, bytes], list[tuple[str, bytes]]]
+    Tokens = Mapping[tuple[str, str, bytes], list[tuple[str, bytes, Node]]]
 
 
 _LARGE = 100_000  # characters
@@ -256,10 +256,18 @@ class _Writing:
         return carrier
 
     def token(self, node: Node, kind: str, content: bytes) -> tuple[str, bytes]:
-        """The old token of this value where there is one, else a new one; with its IV."""
+        """The old token of this value where there is one, else a new one; with its IV.
+
+        Of several equal values each keeps its own where it stands at the same path, so that a change to one item of a
+        list does not move the tokens of the others.
+        """
         aad = node.aad()
         if self.old_tokens and (old := self.old_tokens.get((aad, kind, content))):
-            text, iv = old.pop(0)
+            index = 0
+            if len(old) > 1:
+                path = node.path()
+                index = next((i for i, (_, _, was) in enumerate(old) if was.path() == path), 0)
+            text, iv, _ = old.pop(index)
             self.ivs.keep(iv)
             self.result.kept += 1
             return text, iv

@@ -249,6 +249,17 @@ def test_a_removed_duplicate_keeps_the_tokens_of_the_others() -> None:
     assert open_(longer.text, require_seal=True).plaintext == "a:\n- x\n- x\n- x\n- x\n"
 
 
+@pytest.mark.parametrize("place", [0, 1, 3])
+def test_a_change_among_equal_values_leaves_the_others(place: int) -> None:
+    """Without their places the tokens of all equal values behind the changed one would move up."""
+    items = ["- name: a\n  enabled: true\n"] * 4
+    old = open_(seal("list:\n" + "".join(items)).text, keep_tokens=True)
+    items[place] = "- name: a\n  enabled: false\n"
+    new = seal("list:\n" + "".join(items), old=old).text
+    changed = [line for line, before in zip(new.split("\n"), old.text.split("\n"), strict=True) if line != before]
+    assert [line.split(":")[0].strip() for line in changed] == ["enabled", "mac"]
+
+
 def test_another_key_gives_other_tokens() -> None:
     one = seal("a: b\n")
     other = seal_text("a: b\n", data_key=DataKey(b"x" * 32), metadata=metadata())
