@@ -421,6 +421,7 @@ def _kept_or_refused(text: str) -> None:
 
 
 LISTED = (
+    "this layout cannot be kept to the byte",
     "no white space behind an anchor or a tag",
     "a byte order mark inside the text",
     "a readable block scalar ends the file without a line break",
