@@ -58,6 +58,7 @@ DEFAULT_SELECTOR = ("unencrypted_suffix", "_unencrypted")
 
 EXTENSION_KEY = "ksecrets"
 EXTENSION_VERSION = "1"
+_SUCCESSION = "succession"
 
 _PLAIN_KEYS = ("lastmodified", "mac", "version", "mac_only_encrypted", "shamir_threshold")
 _KNOWN = frozenset((*SERVICES, *SELECTORS, *_PLAIN_KEYS, "key_groups", EXTENSION_KEY))
@@ -109,7 +110,7 @@ class Extension:
                 hint="upgrade ksecrets",
             )
         for key in entries:
-            if key not in ("version", "kid", "environment", "path", "residues", "pending"):
+            if key not in ("version", "kid", "environment", "path", "residues", "pending", _SUCCESSION):
                 raise Tampered(f"unknown key in the metadata: sops.ksecrets.{_shown(key)}")
         return cls(
             kid=_text(entries.get("kid"), "ksecrets.kid"),
@@ -152,6 +153,8 @@ class Metadata:
     selector: (kind, value), kind is one of `SELECTORS`.
     shamir_threshold: 0 where none is given. groups: key groups in order; one group is the ordinary case.
     extension: our own block, or None for a file at the level of sops.
+    succession: the kid of the data key before this one and the proof of it (values/succession.py), or None. It stands
+        in our own block; it belongs to the data key, not to one version of the file.
     unknown: names of entries that were read but are not kept when the metadata is written, as with sops.
     """
 
@@ -163,6 +166,7 @@ class Metadata:
         "mac_only_encrypted",
         "selector",
         "shamir_threshold",
+        "succession",
         "unknown",
         "version",
     )
@@ -178,6 +182,7 @@ class Metadata:
         mac_only_encrypted: bool = False,
         shamir_threshold: int = 0,
         extension: Extension | None = None,
+        succession: tuple[str, str] | None = None,
         unknown: tuple[str, ...] = (),
     ) -> None:
         self.lastmodified = lastmodified
@@ -188,6 +193,7 @@ class Metadata:
         self.mac_only_encrypted = mac_only_encrypted
         self.shamir_threshold = shamir_threshold
         self.extension = extension
+        self.succession = succession
         self.unknown = unknown
 
     def replace(self, **changes: Any) -> Metadata:
@@ -234,6 +240,7 @@ class Metadata:
             mac_only_encrypted=_bool(entries.get("mac_only_encrypted", "false"), "mac_only_encrypted"),
             shamir_threshold=_count(entries.get("shamir_threshold", "0"), "shamir_threshold"),
             extension=None if extension is None else Extension.from_tree(extension),
+            succession=None if extension is None else _succession(extension),
             unknown=tuple(unknown),
         )
 
@@ -259,7 +266,10 @@ class Metadata:
                     group.setdefault(service, [])
             tree["key_groups"] = [_sorted(group) for group in groups]
         if self.extension is not None:
-            tree[EXTENSION_KEY] = self.extension.to_tree()
+            block = self.extension.to_tree()
+            if self.succession is not None:
+                block[_SUCCESSION] = dict(zip(("from", "proof"), self.succession, strict=True))
+            tree[EXTENSION_KEY] = _sorted(block)
         return _sorted(tree)
 
     def __eq__(self, other: object) -> bool:
@@ -378,6 +388,16 @@ def _text(value: object, name: str, *, empty: bool = False) -> str:
 
 def _optional(entries: Mapping[str, object], name: str) -> str | None:
     return _text(entries[name], f"ksecrets.{name}") if name in entries else None
+
+
+def _succession(extension: object) -> tuple[str, str] | None:
+    value = _mapping(extension, EXTENSION_KEY).get(_SUCCESSION)
+    if value is None:
+        return None
+    entries = _texts(value, f"{EXTENSION_KEY}.{_SUCCESSION}")
+    if sorted(entries) != ["from", "proof"]:
+        raise Tampered(f"not `from` and `proof` in the metadata: sops.{EXTENSION_KEY}.{_SUCCESSION}")
+    return entries["from"], entries["proof"]
 
 
 def _texts(value: object, name: str) -> dict[str, str]:

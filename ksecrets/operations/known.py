@@ -78,11 +78,17 @@ def distrust(
     prod; somebody whose stanza was taken out without a new key still knows the old one. A copy of another file is no
     place for its key either: copies are looked for where the file was moved, or `thorough` (all files are searched).
     """
+    return distrust_kid(place, session, previous.metadata, previous.data_key.kid, wanted, thorough=thorough)
+
+
+def distrust_kid(
+    place: Place, session: Session, metadata: Metadata, kid: str, wanted: Identities, *, thorough: bool = False
+) -> str | None:
+    """As `distrust`, of a data key by its public name: what a file claims without anybody having opened it."""
     repository = session.repository(place)
     if repository is None or place.relative is None:
         return None
-    kid = previous.data_key.kid
-    was = sealed_path(previous.metadata)
+    was = sealed_path(metadata)
     moved = was if was != place.relative else None
     if (moved is not None or thorough) and place.top is not None:
         for other in repository.files_with(kid):
@@ -90,12 +96,12 @@ def distrust(
                 return f"{other} has the same one"
     ref = session.trusted_ref(place)
     for path in (place.relative, *([moved] if moved is not None else [])):
-        metadata = _at(repository, ref, path)
-        if metadata is None or _kid_of(metadata, place, session) != kid:
+        trusted = _at(repository, ref, path)
+        if trusted is None or _kid_of(trusted, place, session) != kid:
             continue
         others = [
             place.reader_name(stanza.service, identity_fields(stanza))
-            for stanza in metadata.stanzas
+            for stanza in trusted.stanzas
             if identity(stanza.service, identity_fields(stanza)) not in wanted
         ]
         return f"{', '.join(others)} could read it in {ref}" if others else None

@@ -12,7 +12,7 @@ import time
 
 from ksecrets import keys
 from ksecrets.envelope.metadata import Extension, Metadata, identity_fields
-from ksecrets.envelope.wrap import wrap
+from ksecrets.envelope.wrap import wrap_groups
 from ksecrets.errors import ConfigError, KsecretsError, RuleViolation
 from ksecrets.files.seal import seal_text
 from ksecrets.operations.known import distrust, identities_of, refuse_lost_seal, remember
@@ -21,6 +21,7 @@ from ksecrets.rules.policy import Policy, Reader, identity
 from ksecrets.rules.selector import Selector
 from ksecrets.storage import atomic
 from ksecrets.values.cipher import DataKey
+from ksecrets.values.succession import prove
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from ksecrets.files.open import Opened
     from ksecrets.operations.session import Place, Session
     from ksecrets.storage.atomic import Source
+
+    Groups = tuple[tuple[Stanza, ...], ...]
 
 SOPS_VERSION = "3.13.3"
 """What new files say in `version`: the version of sops whose format they are in."""
@@ -83,10 +86,6 @@ def policy_for(place: Place, previous: Opened | None, age: Sequence[str], sessio
                 hint="leave --age out, or change the rules",
             )
     if policy is not None:
-        if policy.shares is not None:
-            raise ConfigError(
-                "the rules want Shamir shares, which this version reads but does not write", file=place.path
-            )
         if not policy.recipients:
             raise ConfigError(f"{policy.source} names no readers", file=place.path)
         return policy
@@ -139,42 +138,57 @@ def seal_file(
     age: Sequence[str] = (),
     same_readers: bool = True,
     confirmed: bool = False,
+    fresh: bool = False,
+    policy: Policy | None = None,
 ) -> Encrypted:
     """Encrypt a plaintext for a place; nothing is written to the disk.
 
     previous: the encrypted version before, opened and verified with its tokens, or None. same_readers: refuse where
     its readers are not those of the rules (otherwise they are made so: `updatekeys`). confirmed: somebody looked at
-    what was done to `previous` since it lost its seal.
+    what was done to `previous` since it lost its seal. fresh: a new data key in any case (`rotate`). policy: in place
+    of what `policy_for` finds, from a caller who has compared it with that.
     """
-    policy = policy_for(place, previous, age, session)
+    policy = policy or policy_for(place, previous, age, session)
     if previous is not None and not confirmed:
         refuse_lost_seal(previous.metadata, place, session)
     try:
-        return _sealed(place, plaintext, session, previous, policy, same_readers)
+        return _sealed(place, plaintext, session, previous, policy, same_readers, fresh)
     except KsecretsError as error:
         raise error.at(place.path) from None
 
 
 def _sealed(
-    place: Place, plaintext: str, session: Session, previous: Opened | None, policy: Policy, same_readers: bool
+    place: Place,
+    plaintext: str,
+    session: Session,
+    previous: Opened | None,
+    policy: Policy,
+    same_readers: bool,
+    fresh: bool,
 ) -> Encrypted:
     if previous is not None and same_readers:
         refuse_other_readers(previous.metadata, policy, place)
-    key, stanzas = _reused(place, session, previous, policy, thorough=not same_readers)
+    key: DataKey | None = None
+    groups: Groups = ()
+    if not fresh:
+        key, groups = _reused(place, session, previous, policy, thorough=not same_readers)
     new_key = key is None
+    succession = previous.metadata.succession if previous is not None else None
     if key is None:
         key = DataKey.new()
-        recipients = [keys.recipient(reader.service, dict(reader.fields)) for reader in policy.recipients]
-        stanzas = key.wrapped_by(lambda raw: wrap(raw, recipients))
+        groups = key.wrapped_by(lambda raw: _wrapped(raw, policy))
+        succession = (previous.data_key.kid, prove(previous.data_key, key)) if previous is not None else None
     now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     before = previous.metadata.lastmodified if previous is not None else ""
     metadata = Metadata(
         lastmodified=max(now, before) if before.endswith("Z") else now,
         mac="",
         version=(previous.metadata.version if previous is not None else "") or SOPS_VERSION,
-        groups=(tuple(stanzas),),
+        groups=groups,
+        shamir_threshold=policy.shares.need if policy.shares is not None else 0,
         selector=(policy.selector.kind, policy.selector.value),
         mac_only_encrypted=policy.mac_only_encrypted,
+        succession=succession,
         extension=Extension(kid=key.kid, environment=policy.environment, path=place.relative),
     )
     tokens = previous.tokens if previous is not None and not new_key else None
@@ -219,20 +233,27 @@ def store(result: Encrypted, session: Session, expected: Source | None) -> Encry
 
 def _reused(
     place: Place, session: Session, previous: Opened | None, policy: Policy, *, thorough: bool
-) -> tuple[DataKey | None, tuple[Stanza, ...]]:
-    """The data key of the version before with the stanzas of its readers, or None where it must not be used again."""
+) -> tuple[DataKey | None, Groups]:
+    """The data key of the version before with its readers' stanzas, or None where it must not be used again."""
     if previous is None:
         return None, ()
     metadata = previous.metadata
     wanted = _identities(policy.recipients)
     there = identities_of(metadata)
-    if len(metadata.groups) != 1 or not there <= wanted:
+    if not there <= wanted:
         session.note("a reader was taken out: the file gets a new data key", place.path)
+        return None, ()
+    shared = policy.shares is not None or len(metadata.groups) != 1
+    if shared and not same_groups(metadata, policy):
+        # Shares of two splits do not fit together, and an old share may be all that somebody lacked.
+        session.note("its key groups change: the file gets a new data key", place.path)
         return None, ()
     reason = distrust(place, session, previous, wanted, thorough=thorough)
     if reason is not None:
         session.note(f"the file gets a new data key: {reason}", place.path)
         return None, ()
+    if shared:
+        return previous.data_key, metadata.groups
     by_identity = {identity(stanza.service, identity_fields(stanza)): stanza for stanza in metadata.groups[0]}
     stanzas: list[Stanza] = []
     for reader in policy.recipients:
@@ -241,12 +262,29 @@ def _reused(
             recipient = keys.recipient(reader.service, dict(reader.fields))
             stanza = previous.data_key.wrapped_by(recipient.wrap)
         stanzas.append(stanza)
-    return previous.data_key, tuple(stanzas)
+    return previous.data_key, (tuple(stanzas),)
+
+
+def _wrapped(raw: bytes, policy: Policy) -> Groups:
+    """A data key wrapped for the readers of a policy: for each, or as one share for each group."""
+    groups = policy.shares.groups if policy.shares is not None else (policy.recipients,)
+    recipients = [[keys.recipient(reader.service, dict(reader.fields)) for reader in group] for group in groups]
+    return wrap_groups(raw, recipients, policy.shares.need if policy.shares is not None else 1)
+
+
+def same_groups(metadata: Metadata, policy: Policy) -> bool:
+    """Whether the readers of a file are those of a policy, and in the same key groups; their order does not count."""
+    groups = policy.shares.groups if policy.shares is not None else (policy.recipients,)
+    need = policy.shares.need if policy.shares is not None else 0
+    there = [{identity(stanza.service, identity_fields(stanza)) for stanza in group} for group in metadata.groups]
+    # A threshold beside one group means nothing, and none beside several means all of them, as in sops.
+    has = (metadata.shamir_threshold or len(there)) if len(there) > 1 else 0
+    return has == need and there == [_identities(group) for group in groups]
 
 
 def refuse_other_readers(metadata: Metadata, policy: Policy, place: Place) -> None:
-    wanted = _identities(policy.recipients)
-    if identities_of(metadata) == wanted and len(metadata.groups) == 1:
+    """Raises RuleViolation where the readers of a file are not those of the rules."""
+    if same_groups(metadata, policy):
         return
     there = [
         place.reader_name(stanza.service, identity_fields(stanza)) for group in metadata.groups for stanza in group
@@ -255,11 +293,16 @@ def refuse_other_readers(metadata: Metadata, policy: Policy, place: Place) -> No
         f"its readers are not those of {policy.source}, so nothing was written",
         file=place.path,
         details=[
-            f"file:  {', '.join(there)}",
-            f"rules: {', '.join(place.names(policy.recipients))}",
+            f"file:  {', '.join(there)}{_needed(len(metadata.groups), metadata.shamir_threshold)}",
+            f"rules: {', '.join(place.names(policy.recipients))}"
+            + (_needed(len(policy.shares.groups), policy.shares.need) if policy.shares is not None else ""),
         ],
         hint=f"ksecrets updatekeys {place.path}",
     )
+
+
+def _needed(groups: int, threshold: int) -> str:
+    return f" ({threshold or groups} of {groups} groups)" if groups > 1 else ""
 
 
 def _identities(readers: Sequence[Reader]) -> set[tuple[object, ...]]:
