@@ -52,10 +52,12 @@ def _converted(raw: bytes) -> bytes:
 
 
 def _local(environ: Mapping[str, str]) -> dict[str, str]:
-    """The environment without what could ask somebody: programs that fetch keys, and the keyring, which may
-    prompt, unless KSECRETS_KEYRING says that it is wanted.
+    """The environment without what could ask somebody: programs that fetch keys or passphrases, prompts (git calls
+    this once for each file, under a pager), and the keyring, unless KSECRETS_KEYRING says that it is wanted.
     """
-    kept = {name: value for name, value in environ.items() if not name.endswith(("_KEY_CMD", "_REQUIRE_SEAL"))}
+    left_out = ("_KEY_CMD", "_PASSPHRASE_CMD", "_REQUIRE_SEAL")
+    kept = {name: value for name, value in environ.items() if not name.endswith(left_out)}
+    kept["KSECRETS_PROMPT"] = "never"
     kept.setdefault("KSECRETS_KEYRING", "0")
     return kept
 

@@ -3,8 +3,7 @@
 One stanza is one armored age file for one recipient, as sops stores it (age/keysource.go). The formats are those of
 https://age-encryption.org/v1. pyrage is imported when something is parsed, not before.
 
-Not here yet, and refused with a sentence that says so: post-quantum and plugin recipients, identities under a
-passphrase.
+Not here yet, and refused with a sentence that says so: post-quantum and plugin recipients.
 """
 
 from __future__ import annotations
@@ -14,8 +13,10 @@ from ksecrets.errors import ConfigError, Tampered
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from typing import Any
+
+    from ksecrets.keys.prompt import Prompt
 
 SERVICE = "age"
 _SSH = ("ssh-ed25519", "ssh-rsa")
@@ -51,12 +52,19 @@ class AgeRecipient:
 
 
 class AgeIdentity:
-    """A private key at hand. `public` is its recipient, None only for an old-style RSA file that hides it."""
+    """A private key at hand. `public` is its recipient, None only for an old-style RSA file that hides it.
 
-    __slots__ = ("_native", "kind", "public", "where")
+    unlock: in place of `native`, for a key under a passphrase: gives it, or raises ConfigError. Called at most once,
+    and only for a stanza that is labelled for this key.
+    """
 
-    def __init__(self, native: Any, *, where: str, kind: str, public: str | None) -> None:
+    __slots__ = ("_native", "_unlock", "kind", "public", "where")
+
+    def __init__(
+        self, native: Any, *, where: str, kind: str, public: str | None, unlock: Callable[[], Any] | None = None
+    ) -> None:
         self._native = native
+        self._unlock = unlock
         self.where = where
         self.kind = kind
         self.public = public
@@ -79,6 +87,8 @@ class AgeIdentity:
         for stanza in stanzas:
             if not self.fits(stanza):
                 continue
+            if self._native is None and self._unlock is not None:
+                self._native = self._unlock()
             pyrage = _pyrage()
 
             try:
@@ -158,13 +168,26 @@ def parse_identity(text: str, where: str) -> AgeIdentity:
     return AgeIdentity(native, where=where, kind="age1", public=str(native.to_public()))
 
 
-def parse_ssh_identity(content: bytes, where: str) -> AgeIdentity:
-    """The content of an ssh private key file, OpenSSH or PEM. Raises ConfigError that names `where` only."""
+def parse_ssh_identity(content: bytes, where: str, prompt: Prompt | None = None) -> AgeIdentity:
+    """The content of an ssh private key file, OpenSSH or PEM. Raises ConfigError that names `where` only.
+
+    prompt: asked for the passphrase when a key that has one is used, not before.
+    """
     kind, public, encrypted = _look_into_ssh(content)
-    if encrypted:
-        raise ConfigError(f"{where}: this ssh key has a passphrase, which is not supported yet")
+    if encrypted and not kind:
+        raise ConfigError(
+            f"{where}: an ssh key in PKCS#8 under a passphrase cannot be read; `ssh-keygen -p -f FILE` rewrites it"
+        )
     if kind not in _SSH:
         raise ConfigError(f"{where}: not an ssh-ed25519 or ssh-rsa private key")
+    if encrypted:
+
+        def unlock() -> Any:
+            from ksecrets.keys.locked import open_ssh
+
+            return open_ssh(content, where, prompt)
+
+        return AgeIdentity(None, where=where, kind=kind, public=public, unlock=unlock)
     pyrage = _pyrage()
 
     try:

@@ -8,9 +8,12 @@ Sources, in the order in which they are asked:
     sops/age/keys.txt in the user's configuration folder
     the keyring of the system: with KSECRETS_KEYRING=1, or where keygen put a key there (=0: never)
 
-None is read before the ones above it have nothing that fits, and ssh keys are touched only for a file with ssh
-recipients. A source that cannot be read, or a line that is no identity, stops nobody: it is kept for the message that
-says what was tried. All of it comes from the user's own environment, never from a file in a repository.
+Files and ssh keys may be under a passphrase; `keys.prompt` asks for it when the key is needed.
+
+None is read before the ones above it have nothing that fits, ssh keys are touched only for a file with ssh recipients,
+and the other sources only for a file with others. A source that cannot be read, or a line that is no identity, stops
+nobody: it is kept for the message that says what was tried. All of it comes from the user's own environment, never
+from a file in a repository.
 
 Commands are run as sops runs them (age/keysource.go): split into words, no shell, once for each recipient of the
 file, which stands in SOPS_AGE_RECIPIENT, until one fits.
@@ -24,6 +27,7 @@ import sys
 from ksecrets.envelope.recipient import short_recipient
 from ksecrets.errors import ConfigError
 from ksecrets.keys import age
+from ksecrets.keys.prompt import COMMAND_VARIABLE, Prompt, run_command
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,7 +39,7 @@ if TYPE_CHECKING:
 PREFIXES = ("KSECRETS_", "SOPS_")
 _KEYS = ("AGE_KEY", "AGE_KEY_FILE", "AGE_KEY_CMD")
 _SSH_KEYS = ("AGE_SSH_PRIVATE_KEY_FILE", "AGE_SSH_PRIVATE_KEY_CMD")
-VARIABLES = frozenset(prefix + name for prefix in PREFIXES for name in (*_KEYS, *_SSH_KEYS))
+VARIABLES = frozenset((*(prefix + name for prefix in PREFIXES for name in (*_KEYS, *_SSH_KEYS)), COMMAND_VARIABLE))
 """Every variable that holds an identity, or says where one is or how to get it."""
 KEYRING_VARIABLE = "KSECRETS_KEYRING"
 
@@ -95,6 +99,7 @@ class Identities:
     def from_environment(cls, environ: Mapping[str, str]) -> Identities:
         """The sources that this environment has. Nothing is read yet."""
         notes: list[str] = []
+        prompt = Prompt(environ)
         home = environ.get("HOME", "")
         sources: list[Source] = []
 
@@ -103,12 +108,12 @@ class Identities:
             if value is None:
                 return
             if name.endswith("_CMD"):
-                sources.append(CommandSource(name, value, environ, ssh=ssh))
+                sources.append(CommandSource(name, value, environ, prompt, ssh=ssh))
             elif name.endswith("_FILE"):
                 path = home + value[1:] if home and value.startswith("~/") else value
-                sources.append(FileSource(path, name, ssh=ssh, notes=notes))
+                sources.append(FileSource(path, name, prompt, ssh=ssh, notes=notes))
             else:
-                sources.append(TextSource(value, name))
+                sources.append(TextSource(value, name, prompt))
 
         for prefix in PREFIXES:
             for name in _KEYS:
@@ -119,10 +124,10 @@ class Identities:
         if home:
             for name in ("id_ed25519", "id_rsa"):
                 path = os.path.join(home, ".ssh", name)
-                sources.append(FileSource(path, _tilde(path, home), ssh=True, notes=notes, optional=True))
+                sources.append(FileSource(path, _tilde(path, home), prompt, ssh=True, notes=notes, optional=True))
         path = keys_path(environ) or ""
         if path:
-            sources.append(FileSource(path, _tilde(path, home), ssh=False, notes=notes, optional=True))
+            sources.append(FileSource(path, _tilde(path, home), prompt, ssh=False, notes=notes, optional=True))
         if environ.get(KEYRING_VARIABLE) != "0":
             sources.append(
                 KeyringSource(keyring_marker(environ), always=environ.get(KEYRING_VARIABLE, "") not in ("", "0"))
@@ -139,9 +144,9 @@ class Identities:
         An identity that hides its recipient (an RSA key in a PEM file) is given where its kind fits.
         """
         recipients = [stanza.fields.get("recipient", "") for stanza in stanzas if stanza.service == age.SERVICE]
-        has_ssh = any(recipient.startswith("ssh-") for recipient in recipients)
+        kinds = {recipient.startswith("ssh-") for recipient in recipients}
         for source in self._sources:
-            if source.ssh and not has_ssh:
+            if source.ssh not in kinds:
                 continue
             for identity in source.identities(recipients):
                 if any(identity.fits(stanza) for stanza in stanzas):
@@ -177,10 +182,11 @@ class Identities:
 class Source:
     """One place where identities are found. found, problems: of what was read so far."""
 
-    __slots__ = ("_read", "found", "problems", "ssh", "where")
+    __slots__ = ("_prompt", "_read", "found", "problems", "ssh", "where")
 
-    def __init__(self, where: str, *, ssh: bool) -> None:
+    def __init__(self, where: str, prompt: Prompt | None = None, *, ssh: bool) -> None:
         self.where = where
+        self._prompt = prompt
         self.ssh = ssh
         self.found: list[AgeIdentity] = []
         self.problems: list[ConfigError] = []
@@ -203,11 +209,11 @@ class Source:
     def _parse(self, content: bytes, *, words: bool = False) -> list[AgeIdentity]:
         if self.ssh:
             try:
-                return [age.parse_ssh_identity(content, self.where)]
+                return [age.parse_ssh_identity(content, self.where, self._prompt)]
             except ConfigError as error:
                 self._problem(error.message)
                 return []
-        found, problems = read_identities(content, self.where, words=words)
+        found, problems = read_identities(content, self.where, words=words, prompt=self._prompt)
         for problem in problems:
             self._problem(problem.message)
         return found
@@ -221,8 +227,8 @@ class TextSource(Source):
 
     __slots__ = ("_text",)
 
-    def __init__(self, text: str, where: str) -> None:
-        super().__init__(where, ssh=False)
+    def __init__(self, text: str, where: str, prompt: Prompt | None) -> None:
+        super().__init__(where, prompt, ssh=False)
         self._text = text
 
     def _load(self) -> None:
@@ -236,8 +242,10 @@ class FileSource(Source):
 
     __slots__ = ("_notes", "_optional", "_path")
 
-    def __init__(self, path: str, where: str, *, ssh: bool, notes: list[str], optional: bool = False) -> None:
-        super().__init__(where, ssh=ssh)
+    def __init__(
+        self, path: str, where: str, prompt: Prompt | None, *, ssh: bool, notes: list[str], optional: bool = False
+    ) -> None:
+        super().__init__(where, prompt, ssh=ssh)
         self._path = path
         self._notes = notes
         self._optional = optional
@@ -264,8 +272,10 @@ class CommandSource(Source):
 
     __slots__ = ("_asked", "_command", "_environ")
 
-    def __init__(self, where: str, command: str, environ: Mapping[str, str], *, ssh: bool) -> None:
-        super().__init__(where, ssh=ssh)
+    def __init__(
+        self, where: str, command: str, environ: Mapping[str, str], prompt: Prompt | None, *, ssh: bool
+    ) -> None:
+        super().__init__(where, prompt, ssh=ssh)
         self._command = command
         self._environ = environ
         self._asked: set[str] = set()
@@ -283,26 +293,15 @@ class CommandSource(Source):
                 yield from fresh
 
     def _run(self, recipient: str) -> list[AgeIdentity]:
-        import shlex
-        import subprocess
-
         environ = dict(self._environ)
         if recipient:
             environ["SOPS_AGE_RECIPIENT"] = recipient
         try:
-            argv = shlex.split(self._command)
-            if not argv:
-                self._problem(f"{self.where}: empty")
-                return []
-            # its stderr is the user's to see (a prompt, a message); standard input may be the file that we read
-            done = subprocess.run(argv, env=environ, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=False)
-        except (OSError, ValueError) as error:
-            self._problem(f"{self.where}: cannot be run: {getattr(error, 'strerror', None) or 'unbalanced quotes'}")
+            printed = run_command(self.where, self._command, environ)
+        except ConfigError as error:
+            self._problem(error.message)
             return []
-        if done.returncode:
-            self._problem(f"{self.where}: the command failed (exit {done.returncode})")
-            return []
-        found = self._parse(done.stdout)
+        found = self._parse(printed)
         if not found and not self.problems:
             self._problem(f"{self.where}: the command printed no identities")
         return found
@@ -355,14 +354,22 @@ class KeyringSource(Source):
         return frozenset(line for line in lines if line.startswith("age1"))
 
 
-def read_identities(content: bytes, where: str, *, words: bool = False) -> tuple[list[AgeIdentity], list[ConfigError]]:
+def read_identities(
+    content: bytes, where: str, *, words: bool = False, prompt: Prompt | None = None
+) -> tuple[list[AgeIdentity], list[ConfigError]]:
     """The identities of a text in the format of age's identity files, and what is wrong with the other lines.
 
     One a line (words: also several, separated by white space); empty lines and lines that start with `#` are
     skipped, CRLF and a BOM are read. where: what messages name; a line number is added for a file of lines.
+    prompt: asked for the passphrase of a text that `age -p` encrypted.
     """
-    if content.startswith((b"age-encryption.org/", b"-----BEGIN AGE ENCRYPTED FILE")):
-        return [], [ConfigError(f"{where}: identity files under a passphrase are not supported yet")]
+    if content.lstrip().startswith((b"age-encryption.org/", b"-----BEGIN AGE ENCRYPTED FILE")):
+        from ksecrets.keys.locked import open_file
+
+        try:
+            content = open_file(content, where, prompt)
+        except ConfigError as error:
+            return [], [error]
     if content.lstrip().startswith(b"-----BEGIN ") and b"PRIVATE KEY-----" in content:
         return [], [
             ConfigError(f"{where}: this is an ssh private key; name its file in KSECRETS_AGE_SSH_PRIVATE_KEY_FILE")

@@ -38,14 +38,6 @@ def ssh_pair(
     return public.decode(), key.private_bytes(serialization.Encoding.PEM, private_format, encryption)
 
 
-def locked_ssh_key() -> bytes:
-    """An OpenSSH private key file that names a cipher, as one under a passphrase does (its secret part is not real)."""
-    lines = ssh_pair("ssh-ed25519")[1].splitlines()
-    blob = binascii.a2b_base64(b"".join(lines[1:-1]))
-    blob = blob.replace(b"\0\0\0\x04none", b"\0\0\0\x0aaes256-ctr", 1)
-    return b"\n".join([lines[0], binascii.b2a_base64(blob, newline=False), lines[-1], b""])
-
-
 @pytest.fixture(scope="module")
 def rsa_pairs() -> list[tuple[str, bytes]]:
     return [ssh_pair("ssh-rsa"), ssh_pair("ssh-rsa", PEM)]
@@ -183,13 +175,6 @@ def test_what_is_no_identity_is_refused_by_place_and_never_shown(text: str, says
     assert says in str(caught.value)
     assert "QQQQ" not in str(caught.value)
     assert "hunter2" not in str(caught.value)
-
-
-def test_ssh_identities_under_a_passphrase_are_recognised() -> None:
-    pem = ssh_pair("ssh-rsa", PEM, serialization.BestAvailableEncryption(b"secret"))[1]
-    for private in (locked_ssh_key(), pem):
-        with pytest.raises(ConfigError, match=r"^id: this ssh key has a passphrase"):
-            parse_ssh_identity(private, "id")
 
 
 def test_ssh_identities_that_age_cannot_use() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pyrage
 import pytest
+from cryptography.hazmat.primitives import serialization
 
 from ksecrets.envelope.metadata import Metadata
 from ksecrets.envelope.recipient import Stanza
@@ -23,7 +24,7 @@ from ksecrets.keys.identities import (
     read_identities,
 )
 from tests.keys.contract import KEY
-from tests.keys.test_age import locked_ssh_key, ssh_pair
+from tests.keys.test_age import OPENSSH, ssh_pair
 
 
 class Key:
@@ -183,7 +184,7 @@ def test_nothing_is_read_before_it_is_needed(environ: dict[str, str], home: Path
     assert read == ["a.txt", "b.txt", "keys.txt"]
     ssh = age.parse_recipient(ssh_pair("ssh-ed25519")[0]).wrap(KEY)
     assert list(identities.for_stanzas([ssh])) == []
-    assert read[3:] == ["id_ed25519", "id_rsa", "keyring.txt"]
+    assert read[3:] == ["id_ed25519", "id_rsa"]  # and nothing that holds no ssh keys
 
 
 def test_a_key_that_does_not_fit_costs_no_decryption(environ: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -225,7 +226,8 @@ def test_what_was_tried_is_told_by_name_and_never_by_secret(environ: dict[str, s
     mine, other, theirs = Key(), Key(), Key()
     environ["KSECRETS_AGE_KEY"] = mine.secret
     put(home / "config/sops/age/keys.txt", other.secret)
-    put(home / ".ssh/id_ed25519", locked_ssh_key())
+    locked_public, locked = ssh_pair("ssh-ed25519", OPENSSH, serialization.BestAvailableEncryption(b"secret"))
+    put(home / ".ssh/id_ed25519", locked)
     public = ssh_pair("ssh-ed25519")[0]
     stanzas = (theirs.stanza(), age.parse_recipient(public + " carol@x").wrap(KEY))
     names = {mine.public: "dev-ci", theirs.public: "prod-ci"}
@@ -236,7 +238,7 @@ def test_what_was_tried_is_told_by_name_and_never_by_secret(environ: dict[str, s
     assert list(caught.value.details) == [
         "readers: prod-ci, ssh-ed25519 carol@x",
         "tried:   KSECRETS_AGE_KEY (dev-ci), "
-        "~/.ssh/id_ed25519: this ssh key has a passphrase, which is not supported yet, "
+        f"~/.ssh/id_ed25519 (ssh-ed25519 ...{locked_public[-8:]}), "
         f"~/config/sops/age/keys.txt:1 ({short})",
     ]
     for key in (mine, other):
@@ -270,8 +272,8 @@ def test_a_pipe_is_read_and_not_remarked_upon(environ: dict[str, str]) -> None:
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (b"age-encryption.org/v1\n-> scrypt", "under a passphrase"),
-        (b"-----BEGIN AGE ENCRYPTED FILE-----\nYWdl", "under a passphrase"),
+        (b"age-encryption.org/v1\n-> scrypt", "keys: has a passphrase, and nobody can be asked"),
+        (b"-----BEGIN AGE ENCRYPTED FILE-----\nYWdl", "keys: has a passphrase, and nobody can be asked"),
         (b"-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA", "KSECRETS_AGE_SSH_PRIVATE_KEY_FILE"),
         (b"\x00\xff\xfe", "keys:1: not an age identity"),
     ],

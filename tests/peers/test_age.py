@@ -16,7 +16,7 @@ from ksecrets.envelope.emit import flow, metadata_lines
 from ksecrets.envelope.metadata import Extension, Metadata
 from ksecrets.envelope.wrap import unwrap, wrap, wrap_groups
 from ksecrets.keys import age as age_service
-from ksecrets.keys import keygen
+from ksecrets.keys import keygen, prompt
 from ksecrets.keys.identities import Identities
 
 KEY = bytes(range(32))
@@ -98,8 +98,41 @@ def test_ssh_keys_both_ways(options: tuple[str, ...], age: str, ssh_keys: Callab
 @pytest.mark.parametrize("options", [("ed25519",), ("rsa", "-b", "2048"), ("rsa", "-b", "2048", "-m", "PEM")])
 def test_ssh_keys_under_a_passphrase(options: tuple[str, ...], ssh_keys: Callable[..., Path]) -> None:
     path = ssh_keys(*options, passphrase="a passphrase")
-    with pytest.raises(age_service.ConfigError, match="has a passphrase"):
-        age_service.parse_ssh_identity(path.read_bytes(), "x")
+    asked = prompt.Prompt({"KSECRETS_PASSPHRASE_CMD": "echo 'a passphrase'", "PATH": os.environ["PATH"]})
+    identity = age_service.parse_ssh_identity(path.read_bytes(), "x", asked)
+    stanza = age_service.parse_recipient(path.with_suffix(".pub").read_text()).wrap(KEY)
+    assert identity.unwrap([stanza]) == KEY
+
+
+def test_an_identity_file_of_age_under_a_passphrase(age: str, age_keygen: str, tmp_path: Path) -> None:
+    """Written by the real age at a terminal of its own, armored and binary."""
+    import pty
+
+    identity = keygen.generate()
+    plain = keys_file(tmp_path, "plain", identity)
+    for name, options in (("binary", ["-p"]), ("armored", ["-p", "-a"])):
+        path = tmp_path / name
+        child, terminal = pty.fork()
+        if child == 0:
+            os.execv(age, [age, *options, "-o", str(path), str(plain)])
+        for _ in range(2):
+            heard = b""
+            while b"passphrase" not in heard.lower() or not heard.rstrip().endswith(b":"):
+                heard += os.read(terminal, 100)
+            os.write(terminal, b"correct horse\n")
+        try:
+            while os.read(terminal, 100):
+                pass
+        except OSError:
+            pass  # how Linux tells that the other end is closed
+        os.close(terminal)
+        assert os.waitpid(child, 0)[1] == 0
+        environ = {
+            "SOPS_AGE_KEY_FILE": str(path),
+            "KSECRETS_PASSPHRASE_CMD": "echo correct horse",
+            "PATH": os.environ["PATH"],
+        }
+        assert [each.public for each in Identities.from_environment(environ)] == [identity.public]
 
 
 # -- sops --------------------------------------------------------------------------------------------------------------
