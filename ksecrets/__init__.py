@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from ksecrets.operations.encrypt import encrypt
     from ksecrets.operations.get import get
     from ksecrets.operations.info import Info, info
+    from ksecrets.operations.people.grant import grant
+    from ksecrets.operations.people.request import request
+    from ksecrets.operations.people.revoke import revoke
     from ksecrets.operations.seal import seal
     from ksecrets.operations.session import Session
     from ksecrets.operations.setup import env_add, git_setup, init, keygen
@@ -61,9 +64,12 @@ _MODULES = {
     "env_add": "operations.setup",
     "get": "operations.get",
     "git_setup": "operations.setup",
+    "grant": "operations.people.grant",
     "info": "operations.info",
     "init": "operations.setup",
     "keygen": "operations.setup",
+    "request": "operations.people.request",
+    "revoke": "operations.people.revoke",
     "seal": "operations.seal",
     "set": "operations.change",
     "unset": "operations.change",
@@ -89,9 +95,12 @@ __all__ = [
     "env_add",
     "get",
     "git_setup",
+    "grant",
     "info",
     "init",
     "keygen",
+    "request",
+    "revoke",
     "seal",
     "set",
     "unset",

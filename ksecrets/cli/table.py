@@ -210,6 +210,43 @@ COMMANDS = (
         text="Where a reader was taken out, the file gets a new data key.",
     ),
     Command(
+        "request",
+        "cli.people:request",
+        "Ask to read an environment.",
+        arguments=(Argument("env", "ENV"),),
+        options=(
+            Option("--name", "Your name in the configuration (default: from git).", metavar="NAME"),
+            Option("--age", "An age recipient (default: that of your key).", metavar="RECIPIENT"),
+            Option("--ssh-key", "A file of ssh public keys.", metavar="FILE", file=True),
+            Option("--machine", "The key is that of a machine."),
+        ),
+        text="Writes name and public key under `pending` of .ksecrets.yaml, which opens nothing, and prints the "
+        "fingerprint of the key, for whoever grants it.",
+    ),
+    Command(
+        "grant",
+        "cli.people:grant",
+        "Let somebody read environments.",
+        arguments=(Argument("name", "NAME"), Argument("envs", "[ENV]...", many=True, required=False)),
+        options=(
+            Option("--fingerprint", "What NAME says that the fingerprint is; it must be so.", metavar="SHA256:..."),
+            Option("-y/--yes", "Do not ask: the fingerprint was compared."),
+        ),
+        text="Without ENV: what NAME asked for. Shows the fingerprint of the key and asks whether NAME has confirmed "
+        "it in another way than through this repository. Then writes the configuration, and re-wraps every file of "
+        "these environments; no value changes. Interrupted, the same command goes on.",
+    ),
+    Command(
+        "revoke",
+        "cli.people:revoke",
+        "Take environments away from somebody.",
+        arguments=(Argument("name", "NAME"), Argument("envs", "[ENV]...", many=True, required=False)),
+        options=(Option("-y/--yes", "Do not ask."),),
+        text="Without ENV: all of them, and NAME out of the configuration. Every file that NAME reads gets a new data "
+        "key. Where you cannot open a file, the change is prepared (exit 4), and `check` stays red until somebody who "
+        "can runs `updatekeys`. Interrupted, the same command goes on. What NAME has read before, NAME may still know.",
+    ),
+    Command(
         "seal",
         "cli.files:seal",
         "Seal files that lost their seal, after a look at what changed.",

@@ -128,6 +128,10 @@ class Session:
             self._rules[each] = rules
         return rules
 
+    def rules_changed(self) -> None:
+        """Read the rules anew when they are next asked for: this process wrote a configuration."""
+        self._rules.clear()
+
     def repository(self, place: Place) -> Repository | None:
         """The git repository that a file stands in, or None outside of git (or without git)."""
         if place.top is None:

@@ -1,0 +1,292 @@
+"""People come and go: five people, two machines, three environments, and sops beside us at every step.
+
+After each step sops decrypts every file with each key, and may do so with exactly the keys that should open it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Cli, Repo, Result
+from tests.team import person
+
+DEV = ("env/dev/secrets.yaml", "shop/dev/secrets.yaml")
+TEST = ("env/test/secrets.yaml",)
+PROD = ("env/prod/secrets.yaml", "shop/prod/secrets.yaml")
+FILES = (*DEV, *TEST, *PROD)
+PEOPLE = ("alice", "bob", "carol", "dave", "erin")
+MACHINES = ("test-ci", "prod-ci")
+TEXT = "db:\n  password: s3cret-of-{path}\n  user: shop  # of the app\nport: 1.10\n"
+CONFIG = """\
+# Who reads what at the company.
+version: 1
+recipients:
+  alice:   {{age: {alice}}}      # runs the platform
+  bob:     {{age: {bob}}}
+  test-ci: {{age: {test_ci}, kind: machine}}
+  prod-ci: {{age: {prod_ci}, kind: machine}}
+groups:
+  platform: [alice, bob]        # on call
+environments:
+  dev:
+    files: ["*/dev/secrets*.yaml"]
+    readers: [platform]         # everybody, in the end
+  test:
+    files: ["*/test/secrets*.yaml"]
+    readers:
+      - platform
+      - test-ci                 # the nightly run
+  prod:
+    files: ["*/prod/secrets*.yaml"]
+    readers: [alice, prod-ci]
+    seal: required
+# the end
+"""
+
+
+class Company:
+    """A repository with three environments; everybody works at a machine of their own, with one key."""
+
+    def __init__(self, repo: Repo, cli: Cli, sops: str, folder: Path) -> None:
+        self.repo = repo
+        self.cli = cli
+        self.sops = sops
+        self.folder = folder
+        keys = {name.replace("-", "_"): person(name).public for name in (*PEOPLE, *MACHINES)}
+        repo.write(".ksecrets.yaml", CONFIG.format(**keys))
+        for path in FILES:
+            repo.write(path, TEXT.format(path=path))
+        self("alice", "encrypt", "-i", *FILES).ok()
+        repo.commit()
+
+    def environ(self, who: str) -> dict[str, str]:
+        home = self.folder / who
+        home.mkdir(exist_ok=True)
+        env = {"HOME": str(home), "XDG_CONFIG_HOME": str(home / ".config"), "CI": "1", "KSECRETS_KEYRING": "0"}
+        if who in (*PEOPLE, *MACHINES):
+            env["SOPS_AGE_KEY"] = person(who).secret
+        return env
+
+    def __call__(self, who: str, *words: str, input: str = "") -> Result:
+        return self.cli(*words, input=input, env=self.environ(who))
+
+    def reads(self, dev: str, test: str, prod: str) -> None:
+        """sops opens every file with exactly these keys, and gives what was put into it."""
+        expected = {**dict.fromkeys(DEV, dev), **dict.fromkeys(TEST, test), **dict.fromkeys(PROD, prod)}
+        for path, names in expected.items():
+            text = (self.repo / path).read_text()
+            assert "s3cret" not in text
+            there = {name for name in (*PEOPLE, *MACHINES) if person(name).public in text}
+            assert there == set(names.split()), path
+            for name in (*PEOPLE, *MACHINES):
+                done = subprocess.run(
+                    [self.sops, "decrypt", path],
+                    cwd=self.repo.path,
+                    env={**os.environ, **self.environ(name)},
+                    capture_output=True,
+                    text=True,
+                )
+                if name in there:
+                    assert done.returncode == 0, done.stderr
+                    assert f"s3cret-of-{path}" in done.stdout
+                else:
+                    assert done.returncode != 0, f"{name} opens {path}"
+
+    def fingerprint(self, who: str) -> str:
+        """What somebody reads from their own terminal, and says on the telephone."""
+        said = re.search(r"SHA256:\S{43}", self(who, "request", "dev", "--name", f"{who}-x").ok().stderr)
+        assert said is not None
+        self.repo.git("checkout", "--quiet", ".ksecrets.yaml")
+        return said[0]
+
+    @property
+    def config(self) -> str:
+        return (self.repo / ".ksecrets.yaml").read_text()
+
+    def text(self, path: str) -> str:
+        return (self.repo / path).read_text()
+
+
+@pytest.fixture
+def company(repo: Repo, cli: Cli, sops: str, tmp_path: Path) -> Company:
+    return Company(repo, cli, sops, tmp_path)
+
+
+def test_somebody_joins_and_leaves(company: Company) -> None:
+    """The way of carol: she asks, is granted dev and then prod, leaves; at each step exactly the right keys open."""
+    company.reads("alice bob", "alice bob test-ci", "alice prod-ci")
+    fingerprint = company.fingerprint("carol")
+
+    before = company.config
+    said = company("carol", "request", "dev", "--name", "carol").ok().stderr
+    assert fingerprint in said
+    assert company.config == before + f"\npending:\n  carol: {{age: {person('carol').public}, wants: [dev]}}\n"
+    company.repo.commit()
+    company.reads("alice bob", "alice bob test-ci", "alice prod-ci")
+    company("alice", "check").ok()  # a request is no finding
+
+    tokens = re.findall(r"data:\S+,type:\w+", company.text(DEV[0]))
+    done = company("alice", "grant", "carol", "--fingerprint", fingerprint).ok()
+    assert "2 files re-wrapped, 0 values changed" in done.stderr
+    assert company.config == before.replace("groups:", f"  carol: {{age: {person('carol').public}}}\ngroups:").replace(
+        "[platform] ", "[platform, carol] "
+    )
+    assert re.findall(r"data:\S+,type:\w+", company.text(DEV[0]))[:2] == tokens[:2]
+    company.reads("alice bob carol", "alice bob test-ci", "alice prod-ci")
+    company("prod-ci", "check").ok()
+    company.repo.commit()
+
+    # A second run has nothing to do; bob cannot let her into prod, where he is not himself.
+    again = company("alice", "grant", "carol").ok()
+    assert "already" in again.stderr
+    refused = company("bob", "grant", "carol", "prod", "--yes")
+    assert refused.code == 4
+    assert company.repo.git("status", "--short") == ""
+    company("alice", "grant", "carol", "prod", "test", "--yes").ok()
+    company.reads("alice bob carol", "alice bob carol test-ci", "alice carol prod-ci")
+    company.repo.commit()
+
+    old = company.text(PROD[0])
+    done = company("alice", "revoke", "carol", "prod", "--yes").ok()
+    assert "2 files got a new data key (2)" in done.stderr
+    assert not set(re.findall(r"data:\S+", old)) & set(re.findall(r"data:\S+", company.text(PROD[0])))
+    company.reads("alice bob carol", "alice bob carol test-ci", "alice prod-ci")
+    company.repo.commit()
+    company("alice", "revoke", "carol", "--yes").ok()
+    company.reads("alice bob", "alice bob test-ci", "alice prod-ci")
+    assert company.config == before
+    company("alice", "check").ok()
+
+
+def test_of_a_group_one_environment_loses_a_member(company: Company) -> None:
+    company("alice", "revoke", "bob", "test", "--yes").ok()
+    company.reads("alice bob", "alice test-ci", "alice prod-ci")
+    assert "      - alice\n      - test-ci                 # the nightly run\n" in company.config
+    assert "platform: [alice, bob]        # on call" in company.config
+    company("alice", "revoke", "bob", "--yes").ok()
+    company.reads("alice", "alice test-ci", "alice prod-ci")
+    assert "bob" not in company.config
+
+
+def test_a_request_with_another_key_is_noticed(company: Company) -> None:
+    """The attack: between request and grant, the key under carol's name is exchanged for one of the attacker's."""
+    fingerprint = company.fingerprint("carol")
+    company("carol", "request", "prod", "--name", "carol").ok()
+    exchanged = company.config.replace(person("carol").public, person("dave").public)
+    company.repo.write(".ksecrets.yaml", exchanged)
+    refused = company("alice", "grant", "carol", "--fingerprint", fingerprint)
+    assert refused.code == 1
+    assert "another fingerprint, so nothing was written" in refused.stderr
+    assert company("alice", "grant", "carol").code == 1  # nobody at a terminal confirms
+    assert company.config == exchanged
+    company.reads("alice bob", "alice bob test-ci", "alice prod-ci")
+
+
+def test_a_grant_never_lets_in_somebody_else(company: Company) -> None:
+    """The attack: a branch has mallory among the readers already, and waits for any grant to wrap the files for her."""
+    company("carol", "request", "dev", "--name", "carol").ok()
+    planted = company.config.replace("groups:", f"  mallory: {{age: {person('dave').public}}}\ngroups:", 1).replace(
+        "[platform] ", "[platform, mallory] "
+    )
+    company.repo.write(".ksecrets.yaml", planted)
+    for command in (("grant", "carol", "--yes"), ("revoke", "bob", "--yes")):
+        refused = company("alice", *command)
+        assert refused.code == 1, refused
+        assert "mallory: cannot read env/dev/secrets.yaml and 1 more" in refused.stderr
+    assert company.config == planted
+    company.reads("alice bob", "alice bob test-ci", "alice prod-ci")
+
+
+def test_a_wider_environment_is_no_way_into_prod(company: Company) -> None:
+    """The attack: a branch moves prod's files into dev by its globs, so that who is granted dev would read prod."""
+    company("carol", "request", "dev", "--name", "carol").ok()
+    moved = company.config.replace('"*/dev/secrets*.yaml"', '"*/dev/secrets*.yaml", "env/prod/*"').replace(
+        '"*/prod/secrets*.yaml"', '"shop/prod/secrets*.yaml"'
+    )
+    company.repo.write(".ksecrets.yaml", moved)
+    refused = company("alice", "grant", "carol", "--yes")
+    assert refused.code == 5, refused
+    assert "sealed for environment prod, and the rules give it dev" in refused.stderr
+    assert company.config == moved
+    company.reads("alice bob", "alice bob test-ci", "alice prod-ci")
+
+
+def test_an_interrupted_grant_goes_on(company: Company) -> None:
+    """Killed behind the configuration or between two files: `check` says what is left, the second run does the rest."""
+    company("carol", "request", "dev", "--name", "carol").ok()
+    before = {path: company.text(path) for path in DEV}
+    company("alice", "grant", "carol", "--yes").ok()
+    for left in (DEV[1:], DEV):  # what a kill leaves: the configuration, and some files as they were
+        for path in left:
+            company.repo.write(path, before[path])
+        report = company("prod-ci", "check")
+        assert report.code == 6
+        assert [path for path in FILES if f"{path}: error: carol should read it and cannot" in report.stdout] == [*left]
+        refused = company("alice", "set", left[0], "db.password", input="x")
+        assert refused.code == 1
+        assert company("alice", "grant", "carol").code == 1  # the fingerprint is asked for again
+        done = company("alice", "grant", "carol", "--yes").ok()
+        assert f"{len(left)} file" in done.stderr
+        company.reads("alice bob carol", "alice bob test-ci", "alice prod-ci")
+
+
+def test_an_interrupted_revoke_goes_on(company: Company) -> None:
+    before = {path: company.text(path) for path in DEV}
+    company.repo.commit()
+    company("alice", "revoke", "bob", "--yes").ok()
+    company.repo.write(DEV[1], before[DEV[1]])
+    assert f"{DEV[1]}: error:" in company("prod-ci", "check").stdout
+    company("alice", "revoke", "bob", "--yes").ok()
+    company.reads("alice", "alice test-ci", "alice prod-ci")
+    assert "reads nothing there" in company("alice", "revoke", "bob", "--yes").stderr
+
+
+def test_without_access_a_revoke_is_prepared(company: Company) -> None:
+    """bob takes prod-ci out, but cannot open prod: the configuration changes, `check` is red until alice goes on."""
+    done = company("bob", "revoke", "alice", "prod", "--yes")
+    assert done.code == 4
+    assert "the change is prepared, not done" in done.stderr
+    report = company("nobody", "check")
+    assert report.code == 6
+    assert [path for path in FILES if f"{path}: error: alice can read it and should not" in report.stdout] == [*PROD]
+    assert company("prod-ci", "set", PROD[0], "db.user", input="x").code == 1
+    company("prod-ci", "updatekeys", *PROD).ok()
+    company("nobody", "check").ok()
+    company.reads("alice bob", "alice bob test-ci", "prod-ci")
+
+
+def test_nobody_is_left(company: Company) -> None:
+    company("alice", "revoke", "prod-ci", "--yes").ok()
+    refused = company("alice", "revoke", "alice", "--yes")
+    assert refused.code == 1
+    assert "alice is the only one in the readers of environments prod" in refused.stderr
+    assert company("alice", "revoke", "alcie").stderr.endswith("hint: did you mean `alice`?\n")
+
+
+def test_machines_and_ssh_keys_join(company: Company) -> None:
+    """A colleague's ssh key, as a git host shows it; its fingerprint is the one that ssh itself shows."""
+    key = company.folder / "id_ed25519"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "erin@laptop", "-f", str(key)], check=True)
+    shown = subprocess.run(["ssh-keygen", "-lf", f"{key}.pub"], capture_output=True, text=True, check=True).stdout
+    company.repo.write("keys.txt", "ecdsa-sha2-nistp256 AAAA no\n" + Path(f"{key}.pub").read_text())
+    refused = company("erin", "request", "test", "--name", "erin", "--ssh-key", str(key))
+    assert refused.code == 1
+    assert "private key" in refused.stderr
+    assert "PRIVATE" not in company.config
+    company("erin", "request", "test", "--name", "erin", "--ssh-key", "keys.txt").ok()
+    company("dave", "request", "dev", "--name", "dave-ci", "--age", person("dave").public, "--machine").ok()
+    assert f"dave-ci: {{age: {person('dave').public}, kind: machine, wants: [dev]}}" in company.config
+    company("alice", "grant", "erin", "--fingerprint", shown.split()[1]).ok()
+    company("alice", "grant", "dave-ci", "--yes").ok()
+    company.reads("alice bob dave", "alice bob test-ci", "alice prod-ci")
+    environ = {**os.environ, **company.environ("nobody"), "SOPS_AGE_SSH_PRIVATE_KEY_FILE": str(key)}
+    done = subprocess.run([company.sops, "decrypt", TEST[0]], env=environ, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert json.dumps("pending") not in company.config
+    company("alice", "check").ok()
