@@ -35,10 +35,12 @@ if TYPE_CHECKING:
     from ksecrets.operations.edit import edit
     from ksecrets.operations.encrypt import encrypt
     from ksecrets.operations.get import get
+    from ksecrets.operations.guard import guard
     from ksecrets.operations.info import Info, info
     from ksecrets.operations.people.grant import grant
     from ksecrets.operations.people.request import request
     from ksecrets.operations.people.revoke import revoke
+    from ksecrets.operations.review.judge import review
     from ksecrets.operations.seal import seal
     from ksecrets.operations.session import Session
     from ksecrets.operations.setup import env_add, git_setup, init, keygen
@@ -65,11 +67,13 @@ _MODULES = {
     "get": "operations.get",
     "git_setup": "operations.setup",
     "grant": "operations.people.grant",
+    "guard": "operations.guard",
     "info": "operations.info",
     "init": "operations.setup",
     "keygen": "operations.setup",
     "request": "operations.people.request",
     "revoke": "operations.people.revoke",
+    "review": "operations.review.judge",
     "seal": "operations.seal",
     "set": "operations.change",
     "unset": "operations.change",
@@ -96,11 +100,13 @@ __all__ = [
     "get",
     "git_setup",
     "grant",
+    "guard",
     "info",
     "init",
     "keygen",
     "request",
     "revoke",
+    "review",
     "seal",
     "set",
     "unset",

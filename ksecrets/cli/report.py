@@ -1,4 +1,4 @@
-"""check and info: what can be said of files without showing a value."""
+"""check, guard and info: what can be said of files without showing a value."""
 
 from __future__ import annotations
 
@@ -6,31 +6,67 @@ import sys
 
 import ksecrets
 from ksecrets.cli import streams
-from ksecrets.errors import EXIT_CHECK
+from ksecrets.errors import EXIT_CHECK, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ksecrets.operations.findings import Report
     from ksecrets.operations.info import Info
 
 STDIN = "-"
 
 
-def check(paths: Sequence[str], json: bool) -> int | None:
+def check(paths: Sequence[str], json: bool, sarif: bool, markdown: bool, allow: Sequence[str]) -> int | None:
     """The command `check`: the report goes to standard output, whatever it says."""
-    from ksecrets.operations.check import render
+    from ksecrets.operations.review.span import span
 
     session = ksecrets.Session()
+    change = span(paths[0]) if paths else None
+    if allow and change is None:
+        raise UsageError("--allow is about a change", hint="ksecrets check BASE..HEAD --allow CODE")
     try:
-        report = ksecrets.check(paths, session=session)
+        if change is None:
+            report = ksecrets.check(paths, session=session)
+        else:
+            report = ksecrets.review(
+                change.base, change.head, paths[1:], merge_base=change.merge_base, allow=allow, session=session
+            )
     finally:
         streams.notes(session)
-    if json:
-        streams.write(as_json(report.to_json()))
-    else:
-        streams.write(render(report, color=streams.has_colour(sys.stdout)))
+    streams.write(_written(report, json, sarif, markdown))
     return None if report.ok else EXIT_CHECK
+
+
+def guard() -> int | None:
+    """The command `guard`: silent where nothing is wrong; what it finds goes to standard error, as git shows that."""
+    from ksecrets.operations.findings import render
+
+    session = ksecrets.Session()
+    report = ksecrets.guard(session=session)
+    if report.ok:
+        return None
+    streams.message(render(report, color=streams.has_colour(sys.stderr)).rstrip("\n"))
+    return EXIT_CHECK
+
+
+def _written(report: Report, json: bool, sarif: bool, markdown: bool) -> str:
+    if json + sarif + markdown > 1:
+        raise UsageError("one of --json, --sarif and --markdown")
+    if json:
+        return as_json(report.to_json())
+    if sarif:
+        from ksecrets.operations.review.sarif import to_sarif
+
+        return as_json(to_sarif(report))
+    if markdown:
+        from ksecrets.operations.review.markdown import findings
+
+        return findings(report)
+    from ksecrets.operations.findings import render
+
+    return render(report, color=streams.has_colour(sys.stdout))
 
 
 def info(file: str, json: bool) -> int | None:

@@ -272,11 +272,26 @@ COMMANDS = (
     Command(
         "check",
         "cli.report:check",
-        "Check that files are encrypted as the configuration says.",
-        arguments=(_PATHS,),
-        options=(_JSON,),
+        "Check that files are encrypted as the configuration says, or what a change does to them.",
+        arguments=(Argument("paths", "[BASE..HEAD] [PATH]...", many=True, required=False, file=True),),
+        options=(
+            _JSON,
+            Option("--sarif", "Print SARIF 2.1.0, which code hosts show at the lines."),
+            Option("--markdown", "Print Markdown, for a comment at a pull request."),
+            Option("--allow", "Of a change: findings of this code are warnings.", metavar="CODE", many=True),
+        ),
         text="Encrypted, for these readers, and where an identity opens them, MAC and seal hold. Without PATH: the "
-        "whole repository. Values are never shown.",
+        "whole repository. With BASE..HEAD: what changed between two commits, judged by the configuration of BASE, "
+        "from git's objects, without a key; A...B begins where the two parted. Values are never shown.",
+    ),
+    Command(
+        "guard",
+        "cli.report:guard",
+        "Refuse a commit that would bring secrets into git: for a pre-commit hook.",
+        text="Looks at what is staged, not at the working tree, and needs no key: plaintext where a rule wants it "
+        "encrypted, a half-decrypted file, readers that no rule gives, conflict markers. Says nothing where all is "
+        "well.",
+        hot=True,
     ),
     Command(
         "info",

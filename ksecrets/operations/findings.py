@@ -34,6 +34,23 @@ CODES = {
     "min-readers": "fewer readers than min-readers asks for",
     "one-reader": "one reader only: lose this key, lose the secrets",
     "git-setup": "this clone is not set up to show differences",
+    "config-vanished": "a change takes the configuration away",
+    "config-new": "a change brings a configuration where there was none",
+    "config-nested": "a configuration below the top of the repository",
+    "environment-added": "a change adds an environment",
+    "environment-removed": "a change removes an environment",
+    "environment-changed": "a file moved from one environment to another",
+    "files-changed": "an environment has fewer files than before",
+    "reader-added": "a change lets somebody read (by key, whatever the name)",
+    "reader-removed": "a change takes a reader away",
+    "encryption-lost": "files that had to be encrypted no longer have to be",
+    "selector-changed": "a change chooses other values to be encrypted",
+    "shares-changed": "a change makes other key groups, or needs another number of them",
+    "seal-dropped": "an environment no longer requires a seal",
+    "seal-lost": "a file that was sealed is not any more",
+    "new-data-key": "a new file under a data key that nobody has vouched for",
+    "replaced-data-key": "a file has another data key than before",
+    "replay": "a file is older than the one that it replaces",
 }
 """Every code and what it means; they are stable."""
 
@@ -80,16 +97,18 @@ class Report:
     """The result of a check.
 
     findings: by file and line. files: how many were looked at. verified: how many were opened, MAC and seal held.
-    unverified: the files that no identity at hand opens; all else about them was checked.
+    unverified: the files that no identity at hand opens; all else about them was checked. scope: what was looked at,
+    where that is a change and not the files themselves.
     """
 
-    __slots__ = ("files", "findings", "unverified", "verified")
+    __slots__ = ("files", "findings", "scope", "unverified", "verified")
 
     def __init__(self) -> None:
         self.findings: list[Finding] = []
         self.files = 0
         self.verified = 0
         self.unverified: list[str] = []
+        self.scope: str | None = None
 
     @property
     def ok(self) -> bool:
@@ -100,6 +119,7 @@ class Report:
         """The report as data for `json`."""
         return {
             "ok": self.ok,
+            **({"scope": self.scope} if self.scope is not None else {}),
             "files": self.files,
             "verified": self.verified,
             "unverified": list(self.unverified),
@@ -128,7 +148,9 @@ def render(report: Report, color: bool = False) -> str:
 
 def _summary(report: Report) -> str:
     parts = [_count(report.files, "file"), f"{report.verified} verified"]
-    if report.unverified:
+    if report.scope is not None:
+        parts = [f"{parts[0]} {report.scope}"]
+    elif report.unverified:
         parts.append(f"{len(report.unverified)} not verified (no identity opens them)")
     errors = sum(finding.severity == "error" for finding in report.findings)
     warnings = len(report.findings) - errors
