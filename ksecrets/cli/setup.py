@@ -31,9 +31,9 @@ def env_add(name: str, machine: str | None, files: Sequence[str], reader: Sequen
     )
 
 
-def keygen(output: str | None, keyring: bool) -> int | None:
+def keygen(output: str | None, keyring: bool, pq: bool) -> int | None:
     """The command `keygen`."""
-    return _run(lambda session: ksecrets.keygen(output, keyring=keyring, session=session))
+    return _run(lambda session: ksecrets.keygen(output, keyring=keyring, pq=pq, session=session))
 
 
 def git_setup() -> int | None:

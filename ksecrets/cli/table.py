@@ -133,6 +133,7 @@ COMMANDS = (
         options=(
             Option("-o/--output", "Into this new file.", metavar="FILE", file=True),
             Option("--keyring", "Into the keyring of the system."),
+            Option("--pq", "Post-quantum (ML-KEM-768 with X25519): for secrets that must outlive git history."),
         ),
         text="By default it is added to the file where sops also looks.",
     ),

@@ -3,7 +3,7 @@
 One stanza is one armored age file for one recipient, as sops stores it (age/keysource.go). The formats are those of
 https://age-encryption.org/v1. pyrage is imported when something is parsed, not before.
 
-Not here yet, and refused with a sentence that says so: post-quantum and plugin recipients.
+Post-quantum ones are `keys.pq`. Not here yet, and refused with a sentence that says so: plugins.
 """
 
 from __future__ import annotations
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
 SERVICE = "age"
 _SSH = ("ssh-ed25519", "ssh-rsa")
+
+
+class Damaged(Exception):
+    """What is wrong with an age file that is labelled for an identity; never its content."""
 
 
 class AgeRecipient:
@@ -42,10 +46,12 @@ class AgeRecipient:
         return {"recipient": self.text}
 
     def wrap(self, data_key: bytes) -> Stanza:
-        pyrage = _pyrage()
+        return Stanza(SERVICE, {"recipient": self.text, "enc": self._seal(data_key)})
 
-        enc = pyrage.encrypt(check_length(data_key), [self._native], armored=True)
-        return Stanza(SERVICE, {"recipient": self.text, "enc": enc.decode("ascii")})
+    def _seal(self, data_key: bytes) -> str:
+        # an armored age file for this recipient
+        enc: bytes = _pyrage().encrypt(check_length(data_key), [self._native], armored=True)
+        return enc.decode("ascii")
 
     def __repr__(self) -> str:
         return f"<AgeRecipient {self.text}>"
@@ -89,17 +95,23 @@ class AgeIdentity:
                 continue
             if self._native is None and self._unlock is not None:
                 self._native = self._unlock()
-            pyrage = _pyrage()
-
             try:
-                return bytes(pyrage.decrypt(stanza.enc.encode(), [self._native]))
-            except pyrage.DecryptError as error:
+                return self._open(stanza.enc)
+            except Damaged as error:
                 if self.public is not None:
                     name = short_recipient(SERVICE, {"recipient": self.public})
                     failure = Tampered(f"the data key wrapped for {name} is damaged ({error})")
         if failure is not None:
             raise failure
         return None
+
+    def _open(self, enc: str) -> bytes:
+        # the plaintext of an armored age file, or Damaged
+        pyrage = _pyrage()
+        try:
+            return bytes(pyrage.decrypt(enc.encode(), [self._native]))
+        except pyrage.DecryptError as error:
+            raise Damaged(str(error)) from None
 
     def __repr__(self) -> str:
         return f"<AgeIdentity {self.where} {self.public}>"
@@ -134,8 +146,10 @@ def parse_recipient(text: str) -> AgeRecipient:
         raise ConfigError("not an age recipient", hint="it starts with age1, ssh-ed25519 or ssh-rsa")
     if text != text.lower():
         raise ConfigError(f"an age recipient is written in lower case: {_short(text)}")
-    if text.startswith(("age1pq1", "age1tagpq1")):
-        raise ConfigError(f"post-quantum recipients are not supported yet: {_short(text)}")
+    if text.startswith("age1pq1"):
+        from ksecrets.keys import pq
+
+        return pq.parse_recipient(text)
     if "1" in text[4:]:
         plugin = text[4 : text.rindex("1")]
         raise ConfigError(f"recipients of age plugins are not supported yet: {_short(text)} (age-plugin-{plugin})")
@@ -154,7 +168,9 @@ def parse_identity(text: str, where: str) -> AgeIdentity:
     if text.startswith("AGE-PLUGIN-"):
         raise ConfigError(f"{where}: identities of age plugins are not supported yet")
     if text.startswith("AGE-SECRET-KEY-PQ-1"):
-        raise ConfigError(f"{where}: post-quantum identities are not supported yet")
+        from ksecrets.keys import pq
+
+        return pq.parse_identity(text, where)
     if text.startswith("age1"):
         raise ConfigError(f"{where}: this is a recipient (public); an identity starts with AGE-SECRET-KEY-1")
     if not text.startswith("AGE-SECRET-KEY-1"):

@@ -29,14 +29,22 @@ class NewIdentity:
         return f"<NewIdentity {self.public}>"
 
 
-def generate() -> NewIdentity:
-    """A new X25519 identity, from the system's random numbers. It is nowhere but in this object."""
+def generate(*, pq: bool = False) -> NewIdentity:
+    """A new identity, from the system's random numbers. It is nowhere but in this object.
+
+    pq: post-quantum (ML-KEM-768 with X25519) instead of X25519 alone; raises ConfigError where that cannot be had.
+    """
     import time
 
-    import pyrage
+    if pq:
+        from ksecrets.keys import pq as hybrid
 
-    native = pyrage.x25519.Identity.generate()
-    secret, public = str(native), str(native.to_public())
+        public, secret = hybrid.generate()
+    else:
+        import pyrage
+
+        native = pyrage.x25519.Identity.generate()
+        secret, public = str(native), str(native.to_public())
     created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     return NewIdentity(public, secret, f"# created: {created}\n# public key: {public}\n{secret}\n")
 

@@ -38,15 +38,16 @@ class Done:
         self.lines.append((label, text))
 
 
-def keygen(path: str | None = None, *, keyring: bool = False, session: Session | None = None) -> Done:
+def keygen(path: str | None = None, *, keyring: bool = False, pq: bool = False, session: Session | None = None) -> Done:
     """Make an age identity (X25519).
 
     path: a new file for it; by default it is added to the file where sops also looks (mode 0600). keyring: into the
-    keyring of the system instead. Raises ConfigError where the file exists, or there is no keyring.
+    keyring of the system instead. pq: post-quantum (ML-KEM-768 with X25519). Raises ConfigError where the file exists,
+    there is no keyring, or no ML-KEM.
     """
     session = session or Session()
     done = Done()
-    identity = generator.generate()
+    identity = generator.generate(pq=pq)
     done.public = identity.public
     if keyring:
         if path is not None:

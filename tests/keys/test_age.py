@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import binascii
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -117,7 +118,7 @@ def test_the_armor_is_that_of_sops() -> None:
         (PUBLIC[:-1] + "q", "not an age recipient"),
         (PUBLIC.upper(), "lower case"),
         (PUBLIC[:10].upper() + PUBLIC[10:], "lower case"),
-        ("age1pq1" + "q" * 60, "post-quantum"),
+        ("age1pq1" + "q" * 60, "not a post-quantum age recipient: age1pq1qqqqqqqqq... (its checksum is wrong)"),
         ("age1yubikey1qqqqqq", "age-plugin-yubikey"),
         ("ssh-ed25519", "ssh public key"),
         ("ssh-ed25519 AAAA", "ssh public key"),
@@ -161,7 +162,7 @@ def test_a_password_in_the_place_of_a_recipient_is_not_shown() -> None:
     ("text", "says"),
     [
         ("AGE-SECRET-KEY-1QQQQQQQQQQ", "not an age identity (its checksum"),
-        ("AGE-SECRET-KEY-PQ-1QQQQQQQQQQ", "post-quantum"),
+        ("AGE-SECRET-KEY-PQ-1QQQQQQQQQQ", "not a post-quantum age identity (its checksum"),
         ("AGE-PLUGIN-YUBIKEY-1QQQQQQQQQQ", "plugins"),
         (PUBLIC, "this is a recipient"),
         ("hunter2hunter2", "not an age identity"),
@@ -196,10 +197,31 @@ def test_ssh_identities_that_age_cannot_use() -> None:
 
 
 def test_importing_does_not_load_pyrage() -> None:
-    import sys
+    loaded = modules_after("import ksecrets.keys.identities, ksecrets.envelope.wrap")
+    assert not loaded & {"pyrage", "re", "json", "typing", "subprocess", "dataclasses", "base64"}
 
-    code = "import sys, ksecrets.keys.identities, ksecrets.envelope.wrap; sys.exit(any(m in sys.modules for m in (%s)))"
-    heavy = "'pyrage', 're', 'json', 'typing', 'subprocess', 'dataclasses', 'base64'"
+
+def test_an_ordinary_key_loads_nothing_of_the_other_kinds(tmp_path: Path) -> None:
+    native = pyrage.x25519.Identity.generate()
+    code = (
+        "from ksecrets.keys import recipient\nfrom ksecrets.keys.identities import Identities\n"
+        f"stanza = recipient('age', {{'recipient': '{native.to_public()}'}}).wrap(bytes(32))\n"
+        f"identities = Identities.from_environment({{'HOME': '{tmp_path}', 'KSECRETS_AGE_KEY': '{native}'}})\n"
+        "assert next(identities.for_stanzas([stanza])).unwrap([stanza]) == bytes(32)\n"
+    )
+    loaded = modules_after(code)
+    assert "pyrage" in loaded
+    assert {name for name in loaded if name.startswith("ksecrets.keys.")} == {
+        "ksecrets.keys.age",
+        "ksecrets.keys.identities",
+        "ksecrets.keys.prompt",
+    }
+    assert not loaded & {"cryptography", "subprocess", "hashlib", "hmac", "getpass"}
+
+
+def modules_after(code: str) -> set[str]:
+    """What is imported after running this code in a new process."""
+    script = f"import sys\nsys.path += {sys.path!r}\n{code}\nprint(*sys.modules)"
     root = Path(__file__).parents[2]
-    done = subprocess.run([sys.executable, "-S", "-c", code % heavy], cwd=root, check=False)
-    assert done.returncode == 0
+    done = subprocess.run([sys.executable, "-S", "-c", script], cwd=root, capture_output=True, check=True)
+    return set(done.stdout.decode().split())

@@ -18,6 +18,7 @@ from ksecrets.envelope.wrap import unwrap, wrap, wrap_groups
 from ksecrets.keys import age as age_service
 from ksecrets.keys import keygen, prompt
 from ksecrets.keys.identities import Identities
+from tests.conftest import Cli
 
 KEY = bytes(range(32))
 
@@ -81,6 +82,20 @@ def test_we_open_what_age_wraps(age: str) -> None:
     armored = run(age, "-a", "-r", identity.public, input=KEY).decode()
     stanza = age_service.Stanza("age", {"recipient": identity.public, "enc": armored})
     assert age_service.parse_identity(identity.secret, "x").unwrap([stanza]) == KEY
+
+
+def test_post_quantum_both_ways(age: str, age_keygen: str, tmp_path: Path) -> None:
+    identity = keygen.generate(pq=True)
+    path = keys_file(tmp_path, "ours", identity)
+    assert run(age_keygen, "-y", path).decode().strip() == identity.public
+    stanza = age_service.parse_recipient(identity.public).wrap(KEY)
+    assert run(age, "-d", "-i", path, input=stanza.enc.encode()) == KEY
+    run(age_keygen, "-pq", "-o", tmp_path / "theirs")
+    (theirs,) = Identities.from_environment({"SOPS_AGE_KEY_FILE": str(tmp_path / "theirs")})
+    public = run(age_keygen, "-y", tmp_path / "theirs").decode().strip()
+    assert theirs.public == public
+    armored = run(age, "-a", "-r", public, input=KEY).decode()
+    assert theirs.unwrap([age_service.Stanza("age", {"recipient": public, "enc": armored})]) == KEY
 
 
 @pytest.mark.parametrize("options", [("ed25519",), ("rsa", "-b", "2048"), ("rsa", "-b", "2048", "-m", "PEM")])
@@ -158,6 +173,23 @@ def test_we_open_what_sops_wraps_and_write_its_block_as_it_does(
     keys = {unwrap(metadata, Identities.from_environment(environ))[0] for environ in ways}
     assert len(keys) == 1
     assert len(keys.pop()) == 32
+
+
+def test_whole_files_for_post_quantum_keys_both_ways(sops: str, cli: Cli, tmp_path: Path) -> None:
+    """sops and we edit one file in turns, each with a post-quantum identity, as a recipient line of 1,959 letters."""
+    identity, other = keygen.generate(pq=True), keygen.generate(pq=True)
+    environ = {"SOPS_AGE_KEY_FILE": str(keys_file(tmp_path, "keys", identity))}
+    (tmp_path / ".sops.yaml").write_text(f"creation_rules: [{{age: '{identity.public},{other.public}'}}]\n")
+    text = "a: 1.10 # note\nb: [two]\n"
+    ours = tmp_path / "ours.yaml"
+    ours.write_text(text)
+    cli("encrypt", "-i", ours).ok()
+    assert cli("decrypt", ours, env={"KSECRETS_AGE_KEY": other.secret}).ok().stdout == text
+    assert yaml.safe_load(run(sops, "decrypt", ours, env=environ)) == {"a": 1.1, "b": ["two"]}
+    run(sops, "set", ours, '["a"]', '"new"', env=environ)
+    assert cli("get", ours, "a", env=environ).ok().stdout == "new"
+    cli("set", ours, "a", input="newer\n", env=environ).ok()
+    assert yaml.safe_load(run(sops, "decrypt", ours, env=environ)) == {"a": "newer", "b": ["two"]}
 
 
 @pytest.mark.parametrize(
