@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from ksecrets.operations.encrypt import encrypt
     from ksecrets.operations.get import get
     from ksecrets.operations.guard import guard
+    from ksecrets.operations.history.blame import blame
+    from ksecrets.operations.history.log import log
     from ksecrets.operations.info import Info, info
     from ksecrets.operations.people.grant import grant
     from ksecrets.operations.people.request import request
@@ -58,6 +60,7 @@ _MODULES = {
     "KsecretsError": "errors",
     "Report": "operations.check",
     "Session": "operations.session",
+    "blame": "operations.history.blame",
     "check": "operations.check",
     "decrypt": "operations.decrypt",
     "diff": "operations.diff",
@@ -71,6 +74,7 @@ _MODULES = {
     "info": "operations.info",
     "init": "operations.setup",
     "keygen": "operations.setup",
+    "log": "operations.history.log",
     "request": "operations.people.request",
     "revoke": "operations.people.revoke",
     "review": "operations.review.judge",
@@ -91,6 +95,7 @@ __all__ = [
     "Report",
     "Session",
     "__version__",
+    "blame",
     "check",
     "decrypt",
     "diff",
@@ -104,6 +109,7 @@ __all__ = [
     "info",
     "init",
     "keygen",
+    "log",
     "request",
     "revoke",
     "review",

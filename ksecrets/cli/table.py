@@ -271,6 +271,26 @@ COMMANDS = (
         separator=True,
     ),
     Command(
+        "log",
+        "cli.history:log",
+        "Show which values changed when, by whom; needs no key.",
+        arguments=(
+            Argument("file", "[FILE]", required=False, file=True),
+            Argument("key", "[PATH]", required=False),
+        ),
+        options=(Option("--rev", "Begin with this commit (default: HEAD).", metavar="REV"), _JSON),
+        text="Of one file through its renames, of a folder, or of the whole repository; of one value with PATH. Tells "
+        "values that were added, changed, removed or moved from those that were only encrypted again: under a new data "
+        "key, whether a value changed cannot be known, and is not guessed.",
+    ),
+    Command(
+        "blame",
+        "cli.history:blame",
+        "Show for each value of a file when it last really changed, and by whom; needs no key.",
+        arguments=(_FILE,),
+        options=(_JSON,),
+    ),
+    Command(
         "check",
         "cli.report:check",
         "Check that files are encrypted as the configuration says, or what a change does to them.",

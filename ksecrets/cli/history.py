@@ -1,0 +1,45 @@
+"""log and blame: history without keys."""
+
+from __future__ import annotations
+
+import sys
+
+import ksecrets
+from ksecrets.cli import streams
+from ksecrets.operations.history.view import entry_data, line_data, render_blame, render_entry
+
+
+def log(file: str | None, key: str | None, rev: str | None, json: bool) -> int | None:
+    """The command `log`. Text goes out commit by commit, so that a pager has something to show at once."""
+    session = ksecrets.Session()
+    try:
+        entries = ksecrets.log(file, key, revision=rev or "HEAD", session=session)
+        if json:
+            from ksecrets.cli.report import as_json
+
+            streams.write(as_json([entry_data(entry) for entry in entries]))
+            return None
+        color = streams.has_colour(sys.stdout)
+        for number, entry in enumerate(entries):
+            streams.write(("\n" if number else "") + render_entry(entry, every=key is not None, color=color))
+    finally:
+        streams.notes(session)
+    return None
+
+
+def blame(file: str, json: bool) -> int | None:
+    """The command `blame`."""
+    import time
+
+    session = ksecrets.Session()
+    try:
+        lines = ksecrets.blame(file, session=session)
+    finally:
+        streams.notes(session)
+    if json:
+        from ksecrets.cli.report import as_json
+
+        streams.write(as_json([line_data(line, time.time()) for line in lines]))
+    else:
+        streams.write(render_blame(lines, time.time(), color=streams.has_colour(sys.stdout)))
+    return None
