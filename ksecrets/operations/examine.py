@@ -21,6 +21,7 @@ from ksecrets.values.token import PREFIX, is_token
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ksecrets.envelope.metadata import Metadata
     from ksecrets.files.open import Opened
     from ksecrets.operations.findings import Severity
     from ksecrets.operations.session import Place, Session
@@ -31,10 +32,10 @@ if TYPE_CHECKING:
 class Examined:
     """What was found in one file. encrypted: it has a metadata block. verified: True where it was opened and holds,
     False where no identity opens it, None where nothing could be said. kid: of its data key, where it is known.
-    moved: it was sealed under another path.
+    metadata: as it stands there, where it can be read. moved: it was sealed under another path.
     """
 
-    __slots__ = ("encrypted", "findings", "kid", "moved", "place", "sealed", "verified")
+    __slots__ = ("encrypted", "findings", "kid", "metadata", "moved", "place", "sealed", "verified")
 
     def __init__(self, place: Place) -> None:
         self.place = place
@@ -44,6 +45,7 @@ class Examined:
         self.moved = False
         self.verified: bool | None = None
         self.kid: str | None = None
+        self.metadata: Metadata | None = None
 
     def add(
         self,
@@ -58,8 +60,13 @@ class Examined:
         self.findings.append(Finding(code, severity, self.place.path, message, line=line, path=path, hint=hint))
 
 
-def examine(place: Place, raw: bytes, session: Session, plaintext: Severity | None) -> Examined:
-    """Check one file. raw: its bytes. plaintext: what it is when the file is not encrypted, None for nothing."""
+def examine(
+    place: Place, raw: bytes, session: Session, plaintext: Severity | None, *, keyless: bool = False
+) -> Examined:
+    """Check one file. raw: its bytes. plaintext: what it is when the file is not encrypted, None for nothing.
+
+    keyless: no identity is asked for, and only what makes a difference to security is looked at.
+    """
     done = Examined(place)
     try:
         text = raw.decode("utf-8")
@@ -78,7 +85,8 @@ def examine(place: Place, raw: bytes, session: Session, plaintext: Severity | No
         return done
     try:
         seen = Inspected(read_metadata(text), place)
-        opened, failure = _opened(text, place, session)
+        done.metadata = seen.metadata
+        opened, failure = (None, None) if keyless else _opened(text, place, session)
         if opened is None or not _chosen(seen, place.policy):
             seen.look(text)  # otherwise opening it has proved as much
     except NotEncrypted:
@@ -108,7 +116,7 @@ def examine(place: Place, raw: bytes, session: Session, plaintext: Severity | No
         done.findings.append(Finding.of(failure, code, place.path))
     if opened is not None:
         done.kid = opened.data_key.kid
-    if done.verified is not None:
+    if done.verified is not None and not keyless:
         _dialects(done, seen, opened.plaintext if opened is not None else text, opened)
     return done
 

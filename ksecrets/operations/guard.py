@@ -10,24 +10,20 @@ from __future__ import annotations
 from ksecrets.errors import ConfigError
 from ksecrets.operations.examine import examine
 from ksecrets.operations.findings import Finding, Report
-from ksecrets.operations.review.keyless import Keyless
 from ksecrets.operations.review.links import crossing
 from ksecrets.operations.review.snapshot import LARGEST, Snapshot
 from ksecrets.operations.review.treerules import OWN, YAML, TreeRules
+from ksecrets.operations.session import Session
 from ksecrets.repository.repository import Repository, top_level
 from ksecrets.repository.trees import Entry, of_index, staged
 from ksecrets.rules import FILE, SOPS_FILE
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from ksecrets.operations.session import Session
 
 _FINISH = "resolve the conflict, then `git add` the file"
 
 
 def guard(*, session: Session | None = None) -> Report:
     """What is wrong with the staged changes; only errors are in the report. Raises KsecretsError outside of git."""
-    keyless = Keyless(session.environ if session is not None else None)
+    session = session or Session()
     top = top_level(".")
     if top is None:
         raise ConfigError("this is not a git repository, so nothing is staged")
@@ -56,7 +52,7 @@ def guard(*, session: Session | None = None) -> Report:
                 text = f"only the {FILE} at the top of the repository counts, and this is another one"
                 findings.append(Finding("config-nested", "error", entry.path, text))
             if entry.is_file and not entry.stage:
-                findings += _file(entry, index, rules, keyless)
+                findings += _file(entry, index, rules, session)
                 report.files += 1
         links = [entry.path for entry in changed if entry.path in index.links]
         if links:
@@ -82,5 +78,5 @@ def _file(entry: Entry, index: Snapshot, rules: TreeRules, session: Session) -> 
         return [Finding("not-yaml", "error", path, text)] if plaintext == "error" else []
     if plaintext is None and b"sops" not in raw:
         return []
-    done = examine(place, raw, session, plaintext)
+    done = examine(place, raw, session, plaintext, keyless=True)
     return done.findings if done.encrypted or plaintext is not None else []

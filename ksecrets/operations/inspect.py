@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from ksecrets.envelope.metadata import identity_fields
+from ksecrets.envelope.metadata import Metadata, identity_fields
+from ksecrets.errors import Tampered
 from ksecrets.files.choice import Choice
 from ksecrets.files.open import BOM, read_metadata
 from ksecrets.operations.writing import refuse_other_readers
 from ksecrets.rules.policy import Reader
 from ksecrets.rules.selector import Selector
 from ksecrets.text import yaml
-from ksecrets.text.node import PLAIN, SCALAR
+from ksecrets.text.node import BLOCK, PLAIN, SCALAR
 from ksecrets.text.resolve import resolve
 from ksecrets.values.token import PREFIX, is_token
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ksecrets.envelope.metadata import Metadata
     from ksecrets.operations.session import Place
     from ksecrets.rules.policy import Policy
 
@@ -73,12 +73,17 @@ class Inspected:
         refuse_other_readers(self.metadata, policy, self.place)
 
     def look(self, text: str) -> None:
-        """Count tokens and find the lines; one pass over the text."""
+        """Count tokens and find the lines; one pass over the text.
+
+        Raises Tampered where the text has a metadata block that says something else: sops would read the first one.
+        """
         body = text.removeprefix(BOM)
         policy = self.place.policy
         selector = policy.selector if policy is not None else Selector(*self.metadata.selector)
         choice = Choice(selector, yaml.scan(body) if selector.by_comment else ())
         for node in yaml.scan(body):
+            if node.kind == BLOCK and Metadata.from_tree(node.value) != self.metadata:
+                raise Tampered("has metadata blocks that differ", line=node.line)
             if node.kind != SCALAR or node.value == "" or node.frame.in_key:
                 continue
             token = node.value.startswith(PREFIX) and is_token(node.value)

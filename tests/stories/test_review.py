@@ -182,7 +182,7 @@ def test_a_broken_configuration(team: Team) -> None:
 
 def test_a_configuration_that_is_a_link(team: Team) -> None:
     (team.repo / ".ksecrets.yaml").unlink()
-    (team.repo / ".ksecrets.yaml").symlink_to("/tmp/elsewhere.yaml")
+    (team.repo / ".ksecrets.yaml").symlink_to("../elsewhere.yaml")
     assert errors(judged(team))["config"] == ".ksecrets.yaml"
 
 
@@ -381,6 +381,14 @@ def test_malformed_files_are_findings(team: Team, change: Callable[[str], str], 
     team.repo.write(DEV, change(team.read(DEV)))
     found = errors(judged(team))
     assert code is None or code in found
+
+
+def test_a_second_block_that_only_we_would_read(team: Team) -> None:
+    """sops reads the metadata of the first document: an honest block behind it must not hide mallory's."""
+    forged = unsealed(planted(DEV, "dev", "alice", "mallory"))
+    honest = team.read(DEV)
+    team.repo.write(DEV, forged + "---\n" + honest[honest.index("sops:") :])
+    assert errors(judged(team))["tampered"] == DEV
 
 
 def test_bytes_that_are_no_text(team: Team) -> None:

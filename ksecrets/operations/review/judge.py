@@ -12,7 +12,6 @@ from ksecrets.errors import ConfigError, KsecretsError, UsageError
 from ksecrets.operations.examine import Examined, examine
 from ksecrets.operations.findings import CODES, Finding, Report
 from ksecrets.operations.review import configs, files
-from ksecrets.operations.review.keyless import Keyless
 from ksecrets.operations.review.links import crossing
 from ksecrets.operations.review.snapshot import LARGEST, Snapshot
 from ksecrets.operations.review.treerules import OWN, YAML, TreeRules
@@ -81,13 +80,12 @@ def review(
 class _Review:
     """One run over two trees."""
 
-    __slots__ = ("base", "head", "keyless", "new_rules", "report", "rules", "session")
+    __slots__ = ("base", "head", "new_rules", "report", "rules", "session")
 
     def __init__(
         self, repository: Repository, batch: Batch, session: Session, old: tuple[str, str], new: tuple[str, str]
     ) -> None:
         self.session = session
-        self.keyless = Keyless(session.environ)
         self.report = Report()
         self.base = Snapshot(old[0], of_commit(repository, old[1]), batch)
         self.head = Snapshot(new[0], of_commit(repository, new[1]), batch)
@@ -142,9 +140,10 @@ class _Review:
                 continue
             if plaintext is None and was is None and b"sops" not in raw:
                 continue
-            done = examine(place, raw, self.keyless, plaintext)
+            done = examine(place, raw, self.session, plaintext, keyless=True)
             if not done.encrypted and plaintext is None and was is None:
                 continue
+            self.head.know(path, done.metadata)
             self.explained(done, raw)
             origin = origins.of(path, entry.id, self.head.metadata(path))
             files.compare(done, self.rules, self.base, self.head, origin, self.session)
@@ -162,7 +161,7 @@ class _Review:
             return
         if place.policy is None:
             return
-        still = {finding.code for finding in examine(place, raw, self.keyless, None).findings}
+        still = {finding.code for finding in examine(place, raw, self.session, None, keyless=True).findings}
         done.findings = [
             finding for finding in done.findings if finding.code not in _EXPLAINED or finding.code in still
         ]
@@ -175,16 +174,17 @@ class _Review:
             return
         import re
 
-        marks = re.compile(b"|".join(re.escape(kid.encode()) for kid in kids))
+        marks = re.compile(rb"kid\W{1,6}([A-Za-z0-9_-]{22})")
         first: dict[str, str] = {}
         for path, entry in self.head.entries.items():
-            if path in mine or not entry.is_file:
+            if path in mine or not entry.is_file or not path.endswith(YAML):
                 continue
             raw = self.head.raw(path)
-            if raw is not None and marks.search(raw):
-                metadata = self.head.metadata(path)
-                if metadata is not None and metadata.extension is not None and metadata.extension.kid in kids:
-                    first.setdefault(metadata.extension.kid, path)
+            if raw is None or kids.keys().isdisjoint(found.decode("ascii") for found in marks.findall(raw)):
+                continue
+            metadata = self.head.metadata(path)
+            if metadata is not None and metadata.extension is not None:
+                first.setdefault(metadata.extension.kid, path)
         for each in sorted(done, key=lambda each: (each.moved, each.place.path)):
             if each.kid is None:
                 continue

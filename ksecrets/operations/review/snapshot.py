@@ -70,6 +70,10 @@ class Snapshot:
             self._metadata[path] = found
         return self._metadata[path]
 
+    def know(self, path: str, metadata: Metadata | None) -> None:
+        """Keep what somebody else has read of a file."""
+        self._metadata[path] = metadata
+
     def follow(self, path: str) -> str | None:
         """Where a path leads inside the tree, every link on the way followed; None where it leaves the repository."""
         done: list[str] = []
