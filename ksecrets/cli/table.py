@@ -336,6 +336,19 @@ COMMANDS = (
         hidden=True,
     ),
     Command(
+        "git merge",
+        "gitting.merge:main",
+        "Merge three versions of a file: git calls this.",
+        arguments=(
+            Argument("base", "BASE", file=True),
+            Argument("ours", "OURS", file=True),
+            Argument("theirs", "THEIRS", file=True),
+            Argument("path", "PATH"),
+        ),
+        hot=True,
+        hidden=True,
+    ),
+    Command(
         "helm install-plugin",
         "cli.setup:helm_install",
         "Install the plugins for the Helm at hand.",

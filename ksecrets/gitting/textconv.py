@@ -10,9 +10,7 @@ from __future__ import annotations
 import os
 import sys
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from ksecrets.gitting.local import local
 
 _LARGEST = 1 << 26
 
@@ -39,7 +37,7 @@ def _converted(raw: bytes) -> bytes:
 
         try:
             # By no path: the one that git gives is a temporary file, or says nothing of which revision this is.
-            return decrypt("-", text=raw.decode("utf-8"), session=Session(_local(os.environ))).text.encode("utf-8")
+            return decrypt("-", text=raw.decode("utf-8"), session=Session(_environment())).text.encode("utf-8")
         except (NotEncrypted, NoIdentity):
             pass  # the usual case of someone without this key
         except Tampered as error:
@@ -51,15 +49,9 @@ def _converted(raw: bytes) -> bytes:
     return raw
 
 
-def _local(environ: Mapping[str, str]) -> dict[str, str]:
-    """The environment without what could ask somebody: programs that fetch keys or passphrases, prompts (git calls
-    this once for each file, under a pager), and the keyring, unless KSECRETS_KEYRING says that it is wanted.
-    """
-    left_out = ("_KEY_CMD", "_PASSPHRASE_CMD", "_REQUIRE_SEAL")
-    kept = {name: value for name, value in environ.items() if not name.endswith(left_out)}
-    kept["KSECRETS_PROMPT"] = "never"
-    kept.setdefault("KSECRETS_KEYRING", "0")
-    return kept
+def _environment() -> dict[str, str]:
+    """What this machine has. A seal is not required: what is shown here is not used."""
+    return {name: value for name, value in local(os.environ).items() if not name.endswith("_REQUIRE_SEAL")}
 
 
 def _write(data: bytes) -> None:

@@ -184,6 +184,11 @@ def is_encrypted(text: str) -> bool:
     return True
 
 
+def looks_encrypted(text: str) -> bool:
+    """Whether a text has a token: also one whose block is broken, or that has conflict markers."""
+    return "ENC[AES256_GCM," in text
+
+
 _OTHER_FORMATS = (".json", ".env", ".dotenv", ".ini", ".toml", ".properties", ".txt", ".pem", ".key", ".crt", ".p12")
 
 

@@ -1,13 +1,12 @@
 """What `init` does so that git treats secrets files right: lines of .gitattributes, and this clone's git config.
 
 `.gitattributes` is for everybody and is committed: `-text` (git changes no line end, or decrypting would
-not give back the same bytes) and `diff=ksecrets`. Our lines stand between two marks; every other byte of
-the file is the user's and stays. The diff driver that `diff=ksecrets` names is set in each clone, because git
-starts no program that a repository brings along.
+not give back the same bytes), `diff=ksecrets` and `merge=ksecrets`. Our lines stand between two marks; every other
+byte of the file is the user's and stays. The drivers that these name are set in each clone, because git starts no
+program that a repository brings along.
 
-The driver is the command of `ksecrets.start`.
-Where that Python or that file is gone (a venv that was removed), git shows the encrypted text; without
-this, it would abort every diff.
+A driver is the command of `ksecrets.start`. Where that Python or that file is gone (a venv that was removed), git
+shows the encrypted text, and merges leave a conflict; without this, git would abort every diff and every merge.
 """
 
 from __future__ import annotations
@@ -24,14 +23,14 @@ if TYPE_CHECKING:
 
     from ksecrets.repository.repository import Repository
 
-ATTRIBUTES = "-text diff=ksecrets"
+ATTRIBUTES = "-text diff=ksecrets merge=ksecrets"
 BEGIN = "# begin ksecrets: written by `ksecrets init` from the configuration; changes between these lines are lost"
 END = "# end ksecrets"
 _BEGIN_MARK = "# begin ksecrets"
 
 
 def set_up(repo: Repository, globs: Sequence[str]) -> list[str]:
-    """Write the section of .gitattributes for these patterns, and set this clone's diff driver.
+    """Write the section of .gitattributes for these patterns, and set this clone's drivers.
 
     globs: path patterns of the configuration, relative to the top. Returns a line for each thing that
     changed, for the terminal; nothing for what was right already. Raises ConfigError where .gitattributes
@@ -41,7 +40,7 @@ def set_up(repo: Repository, globs: Sequence[str]) -> list[str]:
 
 
 def is_set_up(repo: Repository) -> bool:
-    """Whether this clone shows encrypted files through the ksecrets that is running now."""
+    """Whether this clone shows and merges encrypted files through the ksecrets that is running now."""
     return all(repo.config_get(name) == value for name, value in _settings().items())
 
 
@@ -70,7 +69,7 @@ def set_driver(repo: Repository) -> list[str]:
         if repo.config_get(name) != value:
             repo.config_set(name, value)
             changed = True
-    return ["set the diff driver of this clone"] if changed else []
+    return ["set the diff and merge drivers of this clone"] if changed else []
 
 
 def attributes(before: str, globs: Iterable[str]) -> str:
@@ -124,15 +123,32 @@ def textconv_command(python: str, start: str) -> str:
 
     python: absolute path of the interpreter; start: absolute path of ``ksecrets/__main__.py``.
     """
-    import shlex
-
-    if os.name == "nt":  # git's sh there takes both slashes, but backslashes are escapes elsewhere in git's config
-        python, start = python.replace("\\", "/"), start.replace("\\", "/")
-    python, start = shlex.quote(python), shlex.quote(start)
+    python, start = _quoted(python), _quoted(start)
     return (
         f'f() {{ if test -x {python} && test -f {start}; then exec {python} -I -S {start} git textconv "$1"; '
         "else echo 'ksecrets is gone; run its init again to read this' >&2; exec cat -- \"$1\"; fi; }; f"
     )
+
+
+def merge_command(python: str, start: str) -> str:
+    """The value of merge.ksecrets.driver. git puts names of temporary files in the place of %O, %A and %B, and the
+    quoted path in that of %P (gitattributes(5)). Where ksecrets is gone, git's merge of the encrypted lines is left,
+    as a conflict in any case.
+    """
+    python, start = (_quoted(word).replace("%", "%%") for word in (python, start))
+    return (
+        f'f() {{ if test -x {python} && test -f {start}; then exec {python} -I -S {start} git merge "$@"; '
+        "else echo 'ksecrets is gone; run its init again to merge this' >&2; "
+        'git merge-file -q -L ours -L base -L theirs "$2" "$1" "$3"; return 1; fi; }; f %O %A %B %P'
+    )
+
+
+def _quoted(word: str) -> str:
+    import shlex
+
+    if os.name == "nt":  # git's sh there takes both slashes, but backslashes are escapes elsewhere in git's config
+        word = word.replace("\\", "/")
+    return shlex.quote(word)
 
 
 def _settings() -> dict[str, str]:
@@ -141,6 +157,10 @@ def _settings() -> dict[str, str]:
         "diff.ksecrets.textconv": textconv_command(python, start),
         # A cache would keep plaintext in refs/notes (docs/threat-model.md).
         "diff.ksecrets.cachetextconv": "false",
+        "merge.ksecrets.name": "ksecrets: encrypted files, value by value",
+        "merge.ksecrets.driver": merge_command(python, start),
+        # A base that git makes up of several (criss-cross merges) must not hold conflict markers.
+        "merge.ksecrets.recursive": "binary",
     }
 
 

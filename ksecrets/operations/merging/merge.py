@@ -146,7 +146,8 @@ def _carried(versions: Versions, session: Session, plaintext: str | None = None)
     previous = _previous(versions)
     policy = place.policy
     if policy is not None and {identity(r.service, r.fields) for r in policy.recipients} == wanted:
-        return seal_file(place, plaintext, session, previous=previous, same_readers=False)
+        same = identities_of(previous.metadata) == wanted
+        return seal_file(place, plaintext, session, previous=previous, same_readers=same)
     stanzas = {_identity(stanza): stanza for stanza in previous.metadata.stanzas}
     if not (versions.ours.sealed and versions.theirs.sealed) or len(previous.metadata.groups) != 1:
         raise _undecided(place, "readers changed in a file without a seal")

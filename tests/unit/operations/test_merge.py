@@ -230,7 +230,7 @@ def test_random_edits_of_different_values(team: Team, tmp_path: Path) -> None:
             assert plaintext == by_git, seed
         else:
             too_close += 1
-        expected = {}
+        expected: dict[str, dict[str, object]] = {}
         for (section, key), (kind, value) in merged_meaning(base, ours, theirs).items():
             meant: object = value.split() if kind == "list" else value.replace(" ", "\n") + "\n" * (kind == "block")
             expected.setdefault(section, {})[key] = meant

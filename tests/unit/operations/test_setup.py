@@ -169,7 +169,7 @@ def test_git_setup_of_a_fresh_clone(team: Team, tmp_path: Path, monkeypatch: pyt
     team.repo.commit()
     team.repo.git("clone", "--quiet", str(team.repo.path), str(tmp_path / "clone"))
     monkeypatch.chdir(tmp_path / "clone")
-    assert "set the diff driver of this clone" in said(ksecrets.git_setup(session=session()), "git")
+    assert "set the diff and merge drivers of this clone" in said(ksecrets.git_setup(session=session()), "git")
     assert said(ksecrets.git_setup(session=session()), "git") == ["is set up for this clone"]
 
 

@@ -18,7 +18,8 @@ from ksecrets.rules.globs import Glob
 if TYPE_CHECKING:
     from tests.conftest import Repo
 
-SECTION = f"{setup.BEGIN}\n/dev/*.yaml -text diff=ksecrets\n/prod/*.yaml -text diff=ksecrets\n{setup.END}\n"
+OURS = "-text diff=ksecrets merge=ksecrets"
+SECTION = f"{setup.BEGIN}\n/dev/*.yaml {OURS}\n/prod/*.yaml {OURS}\n{setup.END}\n"
 GLOBS = ["dev/*.yaml", "prod/*.yaml"]
 
 
@@ -178,7 +179,10 @@ def start_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_set_up_says_what_it_did_and_is_idempotent(git: Repository, repo: Repo, start_file: Path) -> None:
     assert not setup.is_set_up(git)
-    assert setup.set_up(git, GLOBS) == ["wrote .gitattributes (2 patterns)", "set the diff driver of this clone"]
+    assert setup.set_up(git, GLOBS) == [
+        "wrote .gitattributes (2 patterns)",
+        "set the diff and merge drivers of this clone",
+    ]
     assert (repo / ".gitattributes").read_text() == SECTION
     assert setup.is_set_up(git)
     assert git.config_get("diff.ksecrets.cachetextconv") == "false"
@@ -188,7 +192,7 @@ def test_set_up_says_what_it_did_and_is_idempotent(git: Repository, repo: Repo, 
     assert setup.set_up(git, ["dev/*.yaml"]) == ["changed .gitattributes (1 pattern)"]
     git.config_set("diff.ksecrets.cachetextconv", "true")
     assert not setup.is_set_up(git)
-    assert setup.set_up(git, ["dev/*.yaml"]) == ["set the diff driver of this clone"]
+    assert setup.set_up(git, ["dev/*.yaml"]) == ["set the diff and merge drivers of this clone"]
 
 
 def test_a_linked_gitattributes_is_refused(git: Repository, repo: Repo, tmp_path: Path) -> None:
