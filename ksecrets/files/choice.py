@@ -24,30 +24,36 @@ class Choice:
     behind a value counts for the value before it.
     """
 
-    __slots__ = ("_by_comment", "_known", "_picks", "_test", "of")
+    __slots__ = ("_by_comment", "_known", "_picks", "_test", "value")
 
     def __init__(self, selector: Selector, nodes: Iterable[Node]) -> None:
         self._test = selector.test
         self._known: dict[str, bool] = {}
         self._picks = selector.picks_matches
         self._by_comment = _commented(selector, nodes) if selector.by_comment else frozenset()
-        self.of: Callable[[Node], bool] = self._of_comments if selector.by_comment else self._of_path
-        """Whether this scalar or comment is chosen."""
+        self.value: Callable[[Frame, str | int | None, str | None, int], bool] = (
+            self._value_by_comments if selector.by_comment else self._value_by_path
+        )
+        """Whether a scalar is chosen, by its frame, key, form of the key, and start (see `text.node.Node`)."""
 
-    def _of_path(self, node: Node) -> bool:
-        frame = node.frame
+    def of(self, node: Node) -> bool:
+        """Whether this scalar, alias or comment is chosen."""
+        if node.kind == COMMENT:
+            return self.value(node.frame, None, None, node.start)
+        return self.value(node.frame, node.key, node.key_form, node.start)
+
+    def _value_by_path(self, frame: Frame, key: str | int | None, form: str | None, start: int) -> bool:
         matched = frame.matched
         if matched is None:
             matched = self._frame(frame)
-        if not matched and node.key_form is not None:
-            key = node.key
+        if not matched and form is not None:
             matched = self._known.get(key)  # type: ignore[arg-type]
             if matched is None:
-                matched = self._known[key] = node.kind != COMMENT and self._test(key)  # type: ignore[index,arg-type]
+                matched = self._known[key] = self._test(key)  # type: ignore[index,arg-type]
         return matched == self._picks and not frame.in_key
 
-    def _of_comments(self, node: Node) -> bool:
-        return (node.start in self._by_comment) == self._picks and not node.frame.in_key
+    def _value_by_comments(self, frame: Frame, key: str | int | None, form: str | None, start: int) -> bool:
+        return (start in self._by_comment) == self._picks and not frame.in_key
 
     def _frame(self, frame: Frame) -> bool:
         unknown: list[Frame] = []

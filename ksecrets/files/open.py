@@ -16,7 +16,7 @@ from ksecrets.files.walk import Walk, key_of
 from ksecrets.rules.selector import Selector
 from ksecrets.text import block, yaml
 from ksecrets.text.carrier import fits, keeps_its_meaning, layout, predicted, restored
-from ksecrets.text.node import BLOCK, COMMENT, END, FOLDED, LITERAL, PLAIN, SCALAR, Frame, Node
+from ksecrets.text.node import BLOCK, COMMENT, DOUBLE, FOLDED, LITERAL, PLAIN, SCALAR, Frame, Node
 from ksecrets.text.resolve import resolve
 from ksecrets.values import token as tokens
 from ksecrets.values.mac import Mac
@@ -153,21 +153,25 @@ class _Reading:
         "checked",
         "choice",
         "chosen",
-        "content",
         "data_key",
         "decrypt",
         "has_block",
         "ignore_mac",
         "keep_tokens",
+        "list_comments",
         "mac",
         "mac_only",
         "opened",
-        "require_seal",
+        "pieces",
+        "position",
+        "reparse",
         "residues",
         "seal",
+        "several_lines",
         "stored",
         "tree",
         "values",
+        "walk",
     )
 
     def __init__(
@@ -182,13 +186,17 @@ class _Reading:
         self.data_key = opened.data_key
         self.decrypt = opened.data_key.decrypt
         self.values = 0
-        self.content = ""  # of the last token
         self.checked = False  # the plaintext is to be read again: its layout may have changed its meaning
         self.has_block = False
         self.mac_only = metadata.mac_only_encrypted
         self.mac = Mac(self.mac_only)
         self.choice = Choice(Selector(*metadata.selector), yaml.scan(body) if "comment" in metadata.selector[0] else ())
-        self.chosen = self.choice.of
+        self.chosen = self.choice.value
+        self.pieces: list[str] = []  # of the plaintext
+        self.position = 0  # in the body: what is before it has its pieces
+        self.reparse = False  # without a seal: whether the plaintext is YAML is to be looked at
+        self.several_lines: dict[int, str] = {}  # values whose source has several lines, by the place of their token
+        self.list_comments: dict[Frame, int] = {}
         self.seal: Seal | None = None
         self.stored: dict[bytes, str] = {}
         self.residues: Residues | None = None
@@ -216,40 +224,21 @@ class _Reading:
     def run(self) -> str:
         """The plaintext, after MAC and seal have been found good."""
         body = self.body
-        pieces: list[str] = []
-        position = 0
+        pieces = self.pieces
         blocks = 0
-        reparse = False
-        several_lines: dict[int, str] = {}  # values whose source has several lines, by the place of their token
-        list_comments: dict[Frame, int] = {}
-        walk = Walk(yaml.scan(body), self.choice, self.mac, self.seal, mac_only_chosen=self.mac_only)
+        walk = self.walk = Walk(
+            body, self.leaf, self.choice, self.mac, self.seal, mac_only_chosen=self.mac_only, ended=self.ended
+        )
         for node in walk.values():
             kind = node.kind
-            if kind == SCALAR:
-                source = self.scalar(node)
-                if source is not None:
-                    start = node.start
-                    if self.seal is None and node.frame.is_list and source.startswith("#"):
-                        start = body.rindex("-", 0, node.start)  # sops writes a comment in a list as an item
-                        list_comments[node.frame] = list_comments.get(node.frame, 0) + 1
-                    elif self.seal is None:
-                        reparse = reparse or "\n" in source or node.style in _BLOCKS
-                    elif "\n" in source or "\r" in source:
-                        several_lines[start] = self.content
-                    pieces += (body[position:start], source)
-                    position = node.end
-            elif kind == COMMENT:
-                if node.start < position:
+            if kind == COMMENT:
+                if node.start < self.position:
                     continue  # in the header of a block scalar, which its residue gave back as a whole
                 content = self.comment(node)
                 if content is not None:
-                    pieces.append(body[position : node.start])
+                    pieces.append(body[self.position : node.start])
                     pieces.append(content)
-                    position = node.end
-            elif kind == END:
-                if list_comments and list_comments.get(node.frame) == node.frame.next_index:
-                    # A list of comments alone would become a null: it stays an empty list.
-                    pieces.append("\n" + " " * node.frame.column + "[]")
+                    self.position = node.end
             elif kind == BLOCK:
                 blocks += 1
                 if node.value != self.tree:
@@ -260,96 +249,162 @@ class _Reading:
                     raise Tampered("a second metadata block in a sealed file", line=node.line)
                 start, end = block.cut(body, node, walk.own_document)
                 if node.frame.flow or walk.own_document or not block.begins_line(body, node.start):
-                    self.checked = reparse = True
-                pieces.append(body[position:start])
-                position = end
+                    self.checked = self.reparse = True
+                pieces.append(body[self.position : start])
+                self.position = end
         if blocks == 0:
             raise _OtherBlock
-        pieces.append(body[position:])
+        pieces.append(body[self.position :])
         if self.stored:
             raise Tampered("a residue in the metadata belongs to no token")
         self.verify()
         self.opened.values = self.values
         plaintext = "".join(pieces)
         if self.seal is None:
-            if reparse:
+            if self.reparse:
                 check_parses(plaintext)
         elif self.checked or (self.has_block and plaintext[-1:] not in yaml.BREAKS):
-            check_meaning(body, plaintext, several_lines)
+            check_meaning(body, plaintext, self.several_lines)
         return plaintext
 
-    def scalar(self, node: Node) -> str | None:
-        """The source to put in the place of a token, or None for a scalar that stays as it is."""
-        value = node.value
-        plain = node.style == PLAIN
-        chosen = value != "" and self.chosen(node)
-        if not chosen or value[:4] != tokens.PREFIX:
-            content = resolve(value, plain=plain, tag=node.tag)[1] if plain or node.tag else value.encode()
-            if chosen and content:
-                raise _tampered("a plaintext value where the file's selector wants a token", node, _BY_HAND)
-            if content is not None and not node.frame.in_key and (chosen or not self.mac_only):
-                self.mac.add(content)
-            if node.anchor is not None:
-                self.mac.remember(node.anchor, content or b"")
-            if self.seal is not None:
-                self.seal.readable(key_of(node), node.key_form, node.tag, plain, value)
-                if node.style in _BLOCKS:
-                    self.has_block = True
-                    if "+" in self.body[node.start + 1 : node.start + 3]:
-                        self.checked = True
-            return None
+    def leaf(
+        self,
+        value: str,
+        style: str,
+        tag: str | None,
+        anchor: str | None,
+        start: int,
+        end: int,
+        line: int,
+        frame: Frame,
+        key: str | int | None,
+        form: str | None,
+    ) -> None:
+        """One scalar: a token gives its source to the plaintext, any other stays as it is.
+
+        This is called for every value of a file, so what is nearly always so comes first and without detours.
+        """
+        walk = self.walk
+        if anchor is not None or walk.held:
+            walk.begins_value(anchor)
+        if value[:4] != tokens.PREFIX or not self.chosen(frame, key, form, start):
+            self.readable(Node(SCALAR, start, end, line, frame, key, form, value, style, tag, anchor))
+            return
         try:
             sealed, iv, kind = tokens.read(value)
         except ValueError as error:
+            node = Node(SCALAR, start, end, line, frame, key, form, value)
             raise _tampered(f"not a token that ksecrets or sops writes: {error}", node) from None
-        aad = node.aad()
+        aad = (frame.aad or ":") if form is None else f"{frame.aad}{key}:"
         content = self.decrypt(sealed, iv, aad.encode())
         if content is None:
+            node = Node(SCALAR, start, end, line, frame, key, form, value)
             raise _tampered("the token does not belong here or was changed", node, _BY_HAND)
         seal = self.seal
-        if seal is None and kind == "comment" and node.frame.is_list:
-            return "#" + _text(content, node)
+        if seal is None and kind == "comment" and frame.is_list:
+            # sops writes a comment in a list as an item.
+            at = self.body.rindex("-", 0, start)
+            self.list_comments[frame] = self.list_comments.get(frame, 0) + 1
+            node = Node(SCALAR, start, end, line, frame, key, form, value)
+            self.pieces += (self.body[self.position : at], "#" + _text(content, node))
+            self.position = end
+            return
         self.mac.add(content)
-        if node.anchor is not None:
-            self.mac.remember(node.anchor, content)
+        if anchor is not None:
+            self.mac.remember(anchor, content)
         self.values += 1
-        if self.keep_tokens:
-            self.opened.tokens.setdefault((aad, kind, content), []).append((value, iv, node))
+        if (
+            seal is not None
+            and not self.keep_tokens
+            and (style == PLAIN or style == DOUBLE)
+            and iv[:12] not in self.stored
+            and content.isascii()
+        ):
+            text = content.decode()
+            seal.encrypted(key if form is not None else None, form, tag, style == PLAIN, kind, text, None)  # type: ignore[arg-type]
+            if style == PLAIN:
+                source = text.lower() if kind == "bool" else text
+            elif fits(style, text):
+                source = predicted(style, kind, text)
+            else:
+                node = Node(SCALAR, start, end, line, frame, key, form, value)
+                raise _tampered("the value does not fit the style that its token was given", node)
+        else:
+            node = Node(SCALAR, start, end, line, frame, key, form, value, style, tag, anchor)
+            if self.keep_tokens:
+                self.opened.tokens.setdefault((aad, kind, content), []).append((value, iv, node))
+            source = self.source(node, iv, kind, content)
+        self.pieces += (self.body[self.position : start], source)
+        self.position = end
+
+    def readable(self, node: Node) -> None:
+        """A scalar that is no token."""
+        value = node.value
+        plain = node.style == PLAIN
+        chosen = value != "" and self.chosen(node.frame, node.key, node.key_form, node.start)
+        content = resolve(value, plain=plain, tag=node.tag)[1] if plain or node.tag else value.encode()
+        if chosen and content:
+            raise _tampered("a plaintext value where the file's selector wants a token", node, _BY_HAND)
+        if content is not None and not node.frame.in_key and (chosen or not self.mac_only):
+            self.mac.add(content)
+        if node.anchor is not None:
+            self.mac.remember(node.anchor, content or b"")
+        if self.seal is not None:
+            self.seal.readable(key_of(node), node.key_form, node.tag, plain, value)
+            if node.style in _BLOCKS:
+                self.has_block = True
+                if "+" in self.body[node.start + 1 : node.start + 3]:
+                    self.checked = True
+
+    def source(self, node: Node, iv: bytes, kind: str, content: bytes) -> str:
+        """The source that the value of a token, at `node`, was made from; counted in the seal where there is one."""
+        seal = self.seal
+        style = node.style
         if seal is None:
             try:
-                return restored(self.body, node, kind, content)
+                source = restored(self.body, node, kind, content)
             except SyntaxRefused as error:
                 raise _tampered(error.message, node) from None
-        source = None
-        stored = self.stored
-        if stored and iv[:12] in stored:
-            source = self.residue(node, iv, kind)
-        spelling, text = spelled(kind, content)
-        form = node.key_form
-        seal.encrypted(node.key if form is not None else None, form, node.tag, plain, spelling, text, source)  # type: ignore[arg-type]
-        if source is not None:
-            self.content = text
-            if not source.isprintable():
-                # A block without a line break at its end stood at the end of the file, and must stand there still.
-                unended = source[0] in _BLOCKS and text[-1:] != "\n" and "-" not in source[1:3]
-                self.has_block = True
-                if unended or not keeps_its_meaning(source, self.body, node):
-                    self.checked = True
+            if "\n" in source or style in _BLOCKS:
+                self.reparse = True
             return source
+        residue = None
+        if iv[:12] in self.stored:
+            residue = self.residue(node, iv, kind)
+        plain = style == PLAIN
+        spelling, text = spelled(kind, content)
+        seal.encrypted(key_of(node), node.key_form, node.tag, plain, spelling, text, residue)
+        if residue is not None:
+            if not residue.isprintable():
+                # A block without a line break at its end stood at the end of the file, and must stand there still.
+                unended = residue[0] in _BLOCKS and text[-1:] != "\n" and "-" not in residue[1:3]
+                self.has_block = True
+                if unended or not keeps_its_meaning(residue, self.body, node):
+                    self.checked = True
+                if "\n" in residue or "\r" in residue:
+                    self.several_lines[node.start] = text
+            return residue
         if spelling is not kind:
             raise _tampered("the value is no text", node)
         if plain and kind != "bool":
-            return text
-        style = node.style
-        if not fits(style, text):
+            source = text
+        elif not fits(style, text):
             raise _tampered("the value does not fit the style that its token was given", node)
-        if style in _BLOCKS:
-            self.content = text
+        elif style in _BLOCKS:
             self.has_block = True
             if text[-2:] == "\n\n" or text == "\n":
                 self.checked = True
-            return predicted(style, kind, text, *layout(self.body[node.start : node.end]))
-        return predicted(style, kind, text)
+            source = predicted(style, kind, text, *layout(self.body[node.start : node.end]))
+        else:
+            source = predicted(style, kind, text)
+        if "\n" in source or "\r" in source:
+            self.several_lines[node.start] = text
+        return source
+
+    def ended(self, frame: Frame) -> None:
+        """A collection closes. A list of comments alone would become a null: it stays an empty list."""
+        if self.list_comments and self.list_comments.get(frame) == frame.next_index:
+            self.pieces.append("\n" + " " * frame.column + "[]")
 
     def residue(self, node: Node, iv: bytes, kind: str) -> str:
         assert self.residues is not None

@@ -6,13 +6,13 @@ from ksecrets.envelope.emit import flow, metadata_lines
 from ksecrets.errors import AlreadyEncrypted, NotEncrypted, SyntaxRefused, Tampered
 from ksecrets.files.choice import Choice
 from ksecrets.files.open import BOM, header_fields, open_text, reader_groups
-from ksecrets.files.sopsreads import watch
+from ksecrets.files.sopsreads import Watch
 from ksecrets.files.walk import Walk, key_of
 from ksecrets.rules.selector import Selector
 from ksecrets.text import block, yaml
 from ksecrets.text.carrier import carried, fits, predicted
 from ksecrets.text.comments import CommentChoice
-from ksecrets.text.node import BLOCK, COMMENT, DOCUMENT_END, END, MAP, PLAIN, SCALAR, Node
+from ksecrets.text.node import BLOCK, COMMENT, DOCUMENT_END, END, MAP, PLAIN, SCALAR, Frame, Node
 from ksecrets.text.path import format as format_path
 from ksecrets.text.resolve import resolve, sops_refuses
 from ksecrets.values import token as tokens
@@ -106,10 +106,15 @@ class _Writing:
         "mac_only",
         "metadata",
         "old_tokens",
+        "pieces",
+        "position",
         "residues",
         "result",
         "seal",
         "stored",
+        "values",
+        "walk",
+        "watch",
     )
 
     def __init__(self, body: str, data_key: DataKey, metadata: Metadata, comments: str, old_tokens: Tokens) -> None:
@@ -122,42 +127,42 @@ class _Writing:
         self.seal.header(header_fields(metadata, data_key.kid))
         self.seal.recipients(reader_groups(metadata))
         self.choice = Choice(Selector(*metadata.selector), yaml.scan(body) if "comment" in metadata.selector[0] else ())
-        self.chosen = self.choice.of
+        self.chosen = self.choice.value
         self.comment_choice = CommentChoice(comments)
         self.old_tokens = {triple: list(found) for triple, found in old_tokens.items()}
         self.ivs = SyntheticIVs(data_key, many=len(body) > _LARGE)
         self.residues: Residues | None = None
         self.stored: dict[str, str] = {}
         self.result = Sealed()
+        self.watch = Watch(self.result.sops_refuses)
+        self.values = 0
+        self.pieces: list[str] = []
+        self.position = 0  # in the body: what is before it has its pieces
 
     def run(self) -> Sealed:
         """Encrypt; the result is not verified yet."""
         body = self.body
-        pieces: list[str] = []
-        position = 0
+        pieces = self.pieces
         place: int | None = None  # index into `pieces` where the block goes
         in_flow = False
         brace = 0
         comment_spans: list[tuple[int, int]] = []
         column = 0
         behind = ""
-        nodes = watch(yaml.scan(body), self.result.sops_refuses)
-        walk = Walk(nodes, self.choice, self.mac, self.seal, mac_only_chosen=self.mac_only)
+        walk = self.walk = Walk(
+            body, self.leaf, self.choice, self.mac, self.seal, mac_only_chosen=self.mac_only, watch=self.watch
+        )
         for node in walk.values():
             kind = node.kind
-            if kind == SCALAR:
-                source = self.scalar(node)
-                if source is not None:
-                    pieces += (body[position : node.start], source)
-                    position = node.end
-            elif kind == COMMENT:
-                if node.start < position:
+            if kind == COMMENT:
+                if node.start < self.position:
                     continue  # in the header of a block scalar that is encrypted as a whole
                 comment_spans.append((node.start, node.end))
                 if self.choice.of(node) and self.comment_choice.encrypts(node):
-                    pieces.append(body[position : node.start])
-                    pieces.append(self.token(node, "comment", node.value.encode())[0])
-                    position = node.end
+                    pieces.append(body[self.position : node.start])
+                    content = node.value.encode()
+                    pieces.append(self.token(node.aad(), node.frame, None, "comment", content)[0])
+                    self.position = node.end
             elif kind == BLOCK:
                 raise _already(node.line)
             elif walk.document == 0 and place is None:
@@ -166,26 +171,27 @@ class _Writing:
                     if root is not None and node.frame is root.frame and root.kind == MAP and root.frame.flow:
                         in_flow = True
                         brace = node.start
-                        pieces.append(body[position : node.start])
+                        pieces.append(body[self.position : node.start])
                         place = len(pieces)
-                        position = node.start
+                        self.position = node.start
                 elif kind == DOCUMENT_END and (root is None or root.kind == MAP):
                     column = root.frame.column if root is not None else 0
                     end = node.start - len(block.last_break(body, node.start))
-                    pieces.append(body[position:end])
+                    pieces.append(body[self.position : end])
                     behind = "x" if node.start > 0 else ""
                     place = len(pieces)
-                    position = end
+                    self.position = end
+        self.result.values = self.values
         own_document = place is None and walk.document >= 0
         if place is None:
             end = len(body) - len(block.last_break(body, len(body)))
-            pieces.append(body[position:end])
+            pieces.append(body[self.position : end])
             behind = "x" if body else ""
             place = len(pieces)
-            position = end
+            self.position = end
         if walk.shared_chosen or (walk.shared and self.result.values):
             self.result.sops_refuses.append("an alias stands for an encrypted value, or in the place of one")
-        self.result.body = "".join(pieces) + body[position:]
+        self.result.body = "".join(pieces) + body[self.position :]
         tree = self.block_tree()
         if in_flow:
             insertion = block.in_braces('"sops": ' + flow(tree), body, brace, comment_spans)
@@ -198,33 +204,82 @@ class _Writing:
                 block.in_document(lines, newline) if own_document else block.in_mapping(lines, column, newline, behind)
             )
         pieces.insert(place, insertion)
-        pieces.append(body[position:])
+        pieces.append(body[self.position :])
         self.result.text = "".join(pieces)
         return self.result
 
-    def scalar(self, node: Node) -> str | None:
-        """The carrier with the token for a chosen value, None for one that stays readable."""
-        value = node.value
-        plain = node.style == PLAIN
-        tag = node.tag
-        in_key = node.frame.in_key
+    def leaf(
+        self,
+        value: str,
+        style: str,
+        tag: str | None,
+        anchor: str | None,
+        start: int,
+        end: int,
+        line: int,
+        frame: Frame,
+        key: str | int | None,
+        form: str | None,
+    ) -> None:
+        """One scalar: a chosen value gets a token, any other stays readable.
+
+        This is called for every value of a file, so what is nearly always so comes first and without detours.
+        """
+        walk = self.walk
+        if anchor is not None or walk.held:
+            walk.begins_value(anchor)
+        if form is not None and not frame.in_key:
+            self.watch.entry(key, form, line)
+            if key == "<<" and form == "":
+                self.watch.merges_a_scalar(line)
+        plain = style == PLAIN
         kind, content = resolve(value, plain=plain, tag=tag) if plain or tag is not None else ("str", value.encode())
-        chosen = value != "" and content is not None and self.chosen(node)
-        if node.anchor is not None:
-            self.mac.remember(node.anchor, content or b"")
-        if not chosen:
-            if value.startswith(tokens.PREFIX) and tokens.is_token(value):
-                raise _refused("a readable value that is a token: it could not be told from an encrypted one", node)
-            if content is not None and not in_key and not self.mac_only:
-                self.mac.add(content)
-            self.seal.readable(key_of(node), node.key_form, tag, plain, value)
-            return None
-        assert content is not None
-        if not content:
-            # sops leaves what is empty to it as it is: `!!binary ""` is the one case besides "".
-            self.seal.readable(key_of(node), node.key_form, tag, plain, value)
-            return None
-        if value[:4] == tokens.PREFIX and tokens.is_token(value):
+        if not content or value[:4] == tokens.PREFIX or not self.chosen(frame, key, form, start):
+            node = Node(SCALAR, start, end, line, frame, key, form, value, style, tag, anchor)
+            if self.stays(node, content):
+                return
+            assert content is not None
+        if anchor is not None:
+            self.mac.remember(anchor, content)
+        self.mac.add(content)
+        body = self.body
+        left = tag  # what stands before the token
+        if tag is not None and tag in _TYPED:
+            start, left = _with_tag(body, start, tag)
+            if left is not None:
+                self.result.sops_refuses.append(f"line {line}: a tag that is not right before its value")
+        token, iv = self.token((frame.aad or ":") if form is None else f"{frame.aad}{key}:", frame, key, kind, content)
+        source = body[start:end]
+        spelling, text = spelled(kind, content)
+        if plain and not frame.flow:
+            carrier = token
+            expected = text.lower() if kind == "bool" else text
+        else:
+            carrier, style, indent, newline = carried(style, frame, source, token)
+            expected = predicted(style, kind, text, indent, newline) if fits(style, text) else ""
+        residue = None
+        if expected != source or spelling is not kind:
+            residue = source
+            if self.residues is None:
+                self.residues = Residues(self.data_key)
+            self.stored[name_of(iv)] = self.residues.write(iv, kind, source)
+        self.seal.encrypted(key if form is not None else None, form, left, style == PLAIN, spelling, text, residue)  # type: ignore[arg-type]
+        self.values += 1
+        if (kind != "str" and len(content) > 18) or tag is not None:  # of untagged ones only long numbers and times
+            reason = sops_refuses(value, plain=plain, tag=tag)
+            if reason is not None:
+                self.result.sops_refuses.append(f"line {line}: {reason}")
+        self.pieces += (body[self.position : start], carrier)
+        self.position = end
+
+    def stays(self, node: Node, content: bytes | None) -> bool:
+        """Whether a scalar stays readable, which it then is counted as. content: what sops makes of it."""
+        value = node.value
+        chosen = value != "" and content is not None and self.chosen(node.frame, node.key, node.key_form, node.start)
+        is_token = value.startswith(tokens.PREFIX) and tokens.is_token(value)
+        if chosen and content:
+            if not is_token:
+                return False
             if block.search(self.body) is not None:
                 raise _already(None)
             raise _refused(
@@ -232,40 +287,26 @@ class _Writing:
                 node,
                 hint="restore the whole file from git; a token alone cannot be decrypted",
             )
-        self.mac.add(content)
-        if tag in _TYPED:
-            _take_in_tag(self.body, node)
-            if node.tag is not None:
-                self.result.sops_refuses.append(f"line {node.line}: a tag that is not right before its value")
-        token, iv = self.token(node, kind, content)
-        carrier, style, indent, newline = carried(self.body, node, token)
-        source = self.body[node.start : node.end]
-        spelling, text = spelled(kind, content)
-        residue = None
-        if spelling is not kind or predicted(style, kind, text, indent, newline) != source or not fits(style, text):
-            residue = source
-            if self.residues is None:
-                self.residues = Residues(self.data_key)
-            self.stored[name_of(iv)] = self.residues.write(iv, kind, source)
-        self.seal.encrypted(key_of(node), node.key_form, node.tag, style == PLAIN, spelling, text, residue)
-        self.result.values += 1
-        if tag is not None or (kind != "str" and len(content) > 18):  # of untagged ones only long numbers and times
-            reason = sops_refuses(value, plain=plain, tag=tag)
-            if reason is not None:
-                self.result.sops_refuses.append(f"line {node.line}: {reason}")
-        return carrier
+        if is_token and not chosen:
+            raise _refused("a readable value that is a token: it could not be told from an encrypted one", node)
+        if node.anchor is not None:
+            self.mac.remember(node.anchor, content or b"")
+        # What is chosen and empty (`!!binary ""` is the one case besides "") sops leaves as it is, and out of its MAC.
+        if content is not None and not chosen and not node.frame.in_key and not self.mac_only:
+            self.mac.add(content)
+        self.seal.readable(key_of(node), node.key_form, node.tag, node.style == PLAIN, value)
+        return True
 
-    def token(self, node: Node, kind: str, content: bytes) -> tuple[str, bytes]:
+    def token(self, aad: str, frame: Frame, key: str | int | None, kind: str, content: bytes) -> tuple[str, bytes]:
         """The old token of this value where there is one, else a new one; with its IV.
 
         Of several equal values each keeps its own where it stands at the same path, so that a change to one item of a
         list does not move the tokens of the others.
         """
-        aad = node.aad()
         if self.old_tokens and (old := self.old_tokens.get((aad, kind, content))):
             index = 0
             if len(old) > 1:
-                path = node.path()
+                path = frame.path() if key is None else (*frame.path(), key)
                 index = next((i for i, (_, _, was) in enumerate(old) if was.path() == path), 0)
             text, iv, _ = old.pop(index)
             self.ivs.keep(iv)
@@ -291,22 +332,20 @@ class _Writing:
         return metadata.replace(mac=token, extension=sealed_extension).to_tree()
 
 
-def _take_in_tag(body: str, node: Node) -> None:
-    """Make the tag a part of the scalar's source where it stands right before it on the same line.
+def _with_tag(body: str, start: int, tag: str) -> tuple[int, str | None]:
+    """Start and tag of a scalar, with the tag as a part of its source where it stands right before it on the same line.
 
     go-yaml refuses a token behind such a tag, so the tag goes into the residue with the source. Behind a comment or
     an anchor it stays, and sops will not read the file.
     """
-    end = len(body[: node.start].rstrip(" \t")) if body[node.start - 1] in " \t" else node.start
-    start = end
+    end = len(body[:start].rstrip(" \t")) if body[start - 1] in " \t" else start
+    before = end
     if body.endswith(">", 0, end):
-        start = body.rfind("!<", 0, end)
+        before = body.rfind("!<", 0, end)
     else:
-        while start > 0 and body[start - 1] not in " \t\r\n\x85\u2028\u2029[{,":
-            start -= 1
-    if body.startswith("!", start):
-        node.start = start
-        node.tag = None
+        while before > 0 and body[before - 1] not in " \t\r\n\x85\u2028\u2029[{,":
+            before -= 1
+    return (before, None) if body.startswith("!", before) else (start, tag)
 
 
 def _first_difference(left: str, right: str) -> int:

@@ -7,33 +7,43 @@ counts, and the metadata block, which is part of neither.
 
 from __future__ import annotations
 
-from ksecrets.text.node import ALIAS, BLOCK, COMMENT, DOCUMENT, DOCUMENT_END, END, KEY, LIST, MAP, SCALAR
+from ksecrets.text import yaml
+from ksecrets.text.node import ALIAS, BLOCK, COMMENT, DOCUMENT, DOCUMENT_END, END, KEY, LIST, MAP, SCALAR, Lane
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from ksecrets.files.choice import Choice
-    from ksecrets.text.node import Node
+    from ksecrets.files.sopsreads import Watch
+    from ksecrets.text.node import Frame, Leaf, Node
     from ksecrets.values.mac import Mac
     from ksecrets.values.seal import Seal
 
 
 class Walk:
-    """One pass over one file.
+    """One pass over one text.
+
+    leaf: gets the scalars that are values, as a `text.node.Lane` does. watch: sees all that the reader gives.
+    ended: called with the frame of every collection that closes.
 
     Attributes for the caller, valid while the nodes come:
     document: number of the document at hand, from 0. root: what the first document is: a node of kind MAP, LIST,
     SCALAR or ALIAS, or None while it is empty. own_document: the block at hand stands in a document of its own.
+    held: opening events that may turn out to be there for the block only.
     """
 
     __slots__ = (
         "_choice",
+        "_ended",
+        "_leaf",
         "_mac",
         "_mac_only_chosen",
         "_nodes",
         "_seal",
+        "_watch",
         "document",
+        "held",
         "own_document",
         "root",
         "shared",
@@ -41,9 +51,22 @@ class Walk:
     )
 
     def __init__(
-        self, nodes: Iterator[Node], choice: Choice, mac: Mac, seal: Seal | None, *, mac_only_chosen: bool
+        self,
+        text: str,
+        leaf: Leaf,
+        choice: Choice,
+        mac: Mac,
+        seal: Seal | None,
+        *,
+        mac_only_chosen: bool,
+        watch: Watch | None = None,
+        ended: Callable[[Frame], None] | None = None,
     ) -> None:
-        self._nodes = nodes
+        self._nodes = yaml.scan(text, lane=Lane(leaf, self._begin, self._end))
+        self._leaf = leaf
+        self._watch = watch
+        self._ended = ended
+        self.held: list[tuple[Node, str]] = []
         self._choice = choice
         self._mac = mac
         self._seal = seal
@@ -55,7 +78,8 @@ class Walk:
         self.shared_chosen = False  # and in a place whose values are encrypted
 
     def values(self) -> Iterator[Node]:
-        """SCALAR, COMMENT and BLOCK nodes, and the END and DOCUMENT_END nodes that may end the first document.
+        """COMMENT and BLOCK nodes, and the END and DOCUMENT_END nodes that may end the first document; the values go to
+        `leaf` in their order.
 
         An empty first document, one without a root, and one whose mapping holds nothing but the block are the same to
         the seal: the block makes a mapping of them.
@@ -63,22 +87,32 @@ class Walk:
         seal = self._seal
         mac = self._mac
         choice = self._choice
-        held: list[tuple[Node, str]] = []  # opening events that may turn out to be there for the block only
+        watch = self._watch
+        held = self.held
         blocks = 0
         for node in self._nodes:
             kind = node.kind
-            if kind == SCALAR:
+            if watch is not None:
+                watch.node(node)
+            if kind == COMMENT:
+                yield node
+            elif kind == SCALAR:  # the root of a document, or in a key
                 if node.key is None and self.document == 0 and node.frame.parent is None:
                     if node.start == node.end and node.tag is None and node.anchor is None:
                         continue  # nothing at all
                     self.root = node
-                if held:
-                    self._release(held)
-                if node.anchor is not None and seal is not None:
-                    seal.event("&")
-                yield node
-            elif kind == COMMENT:
-                yield node
+                self._leaf(
+                    node.value,
+                    node.style,
+                    node.tag,
+                    node.anchor,
+                    node.start,
+                    node.end,
+                    node.line,
+                    node.frame,
+                    node.key,
+                    node.key_form,
+                )
             elif kind == MAP or kind == LIST:
                 at_root = node.frame.parent is not None and node.frame.parent.parent is None
                 if at_root and self.document == 0:
@@ -97,6 +131,8 @@ class Walk:
                     seal.event(code, _key(node), node.key_form, node.tag)
             elif kind == END:
                 mac.end(node.frame)
+                if self._ended is not None:
+                    self._ended(node.frame)
                 if held and held[-1][0].frame is node.frame:
                     # Nothing but the block was in it.
                     if self.document == 0 or self.own_document:
@@ -145,6 +181,30 @@ class Walk:
         if self.document < 0 and seal is not None:  # a file without any document is one empty document
             seal.event("D")
             seal.event("d")
+
+    def begins_value(self, anchor: str | None) -> None:
+        """For `leaf` to call first where something is held or the value has an anchor: a value stands here."""
+        if self.held:
+            self._release(self.held)
+        if anchor is not None and self._seal is not None:
+            self._seal.event("&")
+
+    def _begin(self, kind: int, key: str | int | None, form: str | None, line: int) -> None:
+        if self.held:
+            self._release(self.held)
+        if self._watch is not None:
+            self._watch.begin(kind, key, form, line)
+        if self._seal is not None:
+            self._seal.event("{" if kind == MAP else "[", key if form is not None else None, form)  # type: ignore[arg-type]
+
+    def _end(self, frame: Frame) -> None:
+        if self._watch is not None:
+            self._watch.end()
+        self._mac.end(frame)
+        if self._ended is not None:
+            self._ended(frame)
+        if self._seal is not None:
+            self._seal.event("}")
 
     def _release(self, held: list[tuple[Node, str]]) -> None:
         if self._seal is not None:

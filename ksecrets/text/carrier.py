@@ -12,25 +12,23 @@ from ksecrets.text.node import DOUBLE, FOLDED, LITERAL, PLAIN, SINGLE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ksecrets.text.node import Node
+    from ksecrets.text.node import Frame, Node
 
 _ONE_LINE = (PLAIN, SINGLE, DOUBLE)
 _BREAKS = ("\r\n", "\n", "\r", "\x85", "\u2028", "\u2029")
 
 
-def carried(text: str, node: Node, token: str) -> tuple[str, str, str, str]:
+def carried(style: str, frame: Frame, source: str, token: str) -> tuple[str, str, str, str]:
     """How a token stands in the place of a scalar.
 
-    text: the file in plaintext; node: a scalar of it.
+    style, frame: of the scalar, as in `text.node.Node`; source: its text.
     Returns the new source, its style, and for blocks the indentation and line break that it was given ("" otherwise).
     """
-    style = node.style
     if style == PLAIN:
-        return (f'"{token}"', DOUBLE, "", "") if node.frame.flow else (token, PLAIN, "", "")
+        return (f'"{token}"', DOUBLE, "", "") if frame.flow else (token, PLAIN, "", "")
     if style in (LITERAL, FOLDED):
-        source = text[node.start : node.end]
         indent, newline = layout(source)
-        indent = indent or " " * (max(node.frame.column, 0) + 2)
+        indent = indent or " " * (max(frame.column, 0) + 2)
         return f"{style}-{newline}{indent}{token}", style, indent, newline
     return f"{style}{token}{style}", style, "", ""
 

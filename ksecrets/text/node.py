@@ -12,7 +12,10 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Final
+
+    Leaf = Callable[[str, str, str | None, str | None, int, int, int, "Frame", str | int | None, str | None], None]
 
 # Kinds of node. Plain integers: comparing them is what the hot loops do.
 SCALAR: Final = 0
@@ -41,7 +44,7 @@ class Frame:
     column: of its first entry; -1 at the root of a document.
     in_key: it is part of a key that is no scalar; nothing in it is ever encrypted. is_key: it is that key.
     matched: whether a selector matched a key on the way here; the reader leaves it at None, and whoever
-        applies a selector fills it in.
+        applies a selector fills it in. ordinary: it was handed to a `Lane`, and so will its end be.
     """
 
     __slots__ = (
@@ -55,6 +58,7 @@ class Frame:
         "key",
         "matched",
         "next_index",
+        "ordinary",
         "parent",
     )
 
@@ -77,6 +81,7 @@ class Frame:
         self.in_key = in_key
         self.is_key = False
         self.anchored = False
+        self.ordinary = False
         self.next_index = 0
         self.matched: bool | None = None
 
@@ -153,3 +158,25 @@ class Node:
         if self.key is None or self.kind in (MAP, LIST, KEY):
             return self.frame.path()
         return (*self.frame.path(), self.key)
+
+
+class Lane:
+    """Takes what nearly all of a file consists of, as it is found, where a node for each would cost too much.
+
+    leaf: a scalar that is a value: (value, style, tag, anchor, start, end, line, frame, key, form), as in `Node`.
+    begin: a collection without anchor and tag opens: (MAP or LIST, key, form, line). end: such a collection closes:
+    (its frame). Roots of documents, and all that is part of a key, come as nodes, and so does everything else; nodes
+    and calls together are in the order of the text.
+    """
+
+    __slots__ = ("begin", "end", "leaf")
+
+    def __init__(
+        self,
+        leaf: Leaf,
+        begin: Callable[[int, str | int | None, str | None, int], None],
+        end: Callable[[Frame], None],
+    ) -> None:
+        self.leaf = leaf
+        self.begin = begin
+        self.end = end

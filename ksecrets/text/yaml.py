@@ -26,6 +26,7 @@ from ksecrets.text.node import (
     PLAIN,
     SCALAR,
     Frame,
+    Lane,
     Node,
 )
 
@@ -67,10 +68,11 @@ class _Kinds(dict[type, int]):
         return kind
 
 
-def scan(text: str, first_line: int = 1) -> Iterator[Node]:
+def scan(text: str, first_line: int = 1, lane: Lane | None = None) -> Iterator[Node]:
     """The nodes of a YAML stream, all its documents, in the order of the text.
 
-    text: without byte order mark. first_line: number of its first line, for messages.
+    text: without byte order mark. first_line: number of its first line, for messages. lane: takes the ordinary
+    scalars and collections in place of nodes (see `node.Lane`).
     A comment in the header of a block scalar comes behind the scalar in whose span it stands.
     Yields for every document DOCUMENT, its nodes and comments, DOCUMENT_END. A top-level mapping entry ``sops``
     becomes one BLOCK whose `value` is its tree (nested dict, list and str; see `_tree`), spanning from its key to
@@ -85,7 +87,7 @@ def scan(text: str, first_line: int = 1) -> Iterator[Node]:
             hint="remove the U+FEFF character on that line",
         )
     try:
-        yield from _nodes(libyaml.raw_events(text), text, first_line)
+        yield from _nodes(libyaml.raw_events(text), text, first_line, lane)
     except KsecretsError:
         raise
     except (Exception, RecursionError) as error:
@@ -95,7 +97,7 @@ def scan(text: str, first_line: int = 1) -> Iterator[Node]:
         raise refusal from None
 
 
-def _nodes(stream: Iterator[Any], text: str, first_line: int) -> Iterator[Node]:
+def _nodes(stream: Iterator[Any], text: str, first_line: int, lane: Lane | None) -> Iterator[Node]:
     """`scan`, with libyaml's own exceptions. One turn of this loop for every event: what is here is paid 90,000 times
     a megabyte, so the scalars come first, and of an event only that is fetched which is needed."""
     kinds = _Kinds()
@@ -111,6 +113,7 @@ def _nodes(stream: Iterator[Any], text: str, first_line: int) -> Iterator[Node]:
     parts: list[list[str]] = []  # for every open key that is no scalar: the texts in it
     at_root_map = False
     depth = 0
+    leaf, begin, finish = (lane.leaf, lane.begin, lane.end) if lane is not None else (None, None, None)
     for event in stream:
         kind = kinds[event.__class__]
 
@@ -174,13 +177,16 @@ def _nodes(stream: Iterator[Any], text: str, first_line: int) -> Iterator[Node]:
                 key = frame.next_index
                 frame.next_index = key + 1
                 form = None
-            node = Node(SCALAR, start, end, line, frame, key, form, value, style, tag, anchor)
-            if parts:
-                parts[-1].append(value)
-            yield node
+            if leaf is not None and not parts and frame is not root:
+                leaf(value, style, tag, anchor, start, end, line, frame, key, form)
+                expect_key = not frame.is_list
+            else:
+                if parts:
+                    parts[-1].append(value)
+                yield Node(SCALAR, start, end, line, frame, key, form, value, style, tag, anchor)
+                expect_key = not frame.is_list and frame is not root
             if style in _BLOCKS:
-                yield from _header_comment(text, node)
-            expect_key = not frame.is_list and frame is not root
+                yield from _header_comment(text, start, end, line, frame)
 
         elif kind == MAP or kind == LIST:
             mark = event.start_mark
@@ -219,15 +225,19 @@ def _nodes(stream: Iterator[Any], text: str, first_line: int) -> Iterator[Node]:
             tag = event.tag
             column = (mark if tag is None and anchor is None else event.end_mark).column
             at_root_map = kind == MAP and frame is root
+            ordinary = begin is not None and anchor is None and tag is None and frame is not root and not parts
             frame = Frame(frame, key, aad, kind == LIST, flow, column, frame.in_key)
-            node = Node(kind, start, end, line, frame, key, form, "", PLAIN, tag, anchor)
             if anchor is not None:
                 anchors += 1
                 ordinals[anchor] = anchors
                 frame.anchored = True
             elif frame.parent is not None and frame.parent.anchored:
                 frame.anchored = True
-            yield node
+            if ordinary:
+                frame.ordinary = True
+                begin(kind, key, form, line)  # type: ignore[misc]
+            else:
+                yield Node(kind, start, end, line, frame, key, form, "", PLAIN, tag, anchor)
             if has_comments and not flow:
                 yield from _comments(text, gap_start, start, line, frame, opened=True)
             if not flow and (tag is not None or anchor is not None) and find("#", start, end) >= 0:
@@ -254,7 +264,10 @@ def _nodes(stream: Iterator[Any], text: str, first_line: int) -> Iterator[Node]:
             end = event.end_mark.index
             if end > previous:
                 previous = end
-            yield Node(END, start, previous, line, frame, frame.key)
+            if frame.ordinary:
+                finish(frame)  # type: ignore[misc]
+            else:
+                yield Node(END, start, previous, line, frame, frame.key)
             assert frame.parent is not None
             frame = frame.parent
             if frame.is_key:
@@ -359,18 +372,18 @@ def _comments(
         )
 
 
-def _header_comment(text: str, block: Node) -> Iterator[Node]:
-    """The comment in the header of a block scalar. It stands inside the span, and comes behind the scalar: whoever
-    replaces the whole scalar passes over it."""
-    start = block.start + 1
-    while start < block.end and text[start] in "+-0123456789 \t":
-        start += 1
-    if start == block.end or text[start] != "#":
+def _header_comment(text: str, start: int, end: int, line: int, frame: Frame) -> Iterator[Node]:
+    """The comment in the header of a block scalar, given by its span. It stands inside the span, and comes behind the
+    scalar: whoever replaces the whole scalar passes over it."""
+    begin = start + 1
+    while begin < end and text[begin] in "+-0123456789 \t":
+        begin += 1
+    if begin == end or text[begin] != "#":
         return
-    end = start = start + 1
-    while end < block.end and text[end] not in BREAKS:
-        end += 1
-    yield Node(COMMENT, start, end, block.line, block.frame, None, "trailing", text[start:end])
+    stop = begin = begin + 1
+    while stop < end and text[stop] not in BREAKS:
+        stop += 1
+    yield Node(COMMENT, begin, stop, line, frame, None, "trailing", text[begin:stop])
 
 
 def _past_properties(

@@ -44,7 +44,7 @@ def scalar(text: str, number: int = 0) -> Node:
 )
 def test_a_token_stands_in_the_style_of_the_original(text: str, carrier: str) -> None:
     node = scalar(text)
-    source, style, indent, newline = carried(text, node, TOKEN)
+    source, style, indent, newline = carried(node.style, node.frame, text[node.start : node.end], TOKEN)
     assert source == carrier
     assert style == (source[0] if source[0] in "'\"|>" else PLAIN)
     # As a file, the token is the whole content again, and its layout is what was said.
