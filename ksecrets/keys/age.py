@@ -3,7 +3,7 @@
 One stanza is one armored age file for one recipient, as sops stores it (age/keysource.go). The formats are those of
 https://age-encryption.org/v1. pyrage is imported when something is parsed, not before.
 
-Post-quantum ones are `keys.pq`. Not here yet, and refused with a sentence that says so: plugins.
+Post-quantum keys are in `keys.pq`, those of plugins in `keys.plugin`, imported when they are met.
 """
 
 from __future__ import annotations
@@ -151,8 +151,9 @@ def parse_recipient(text: str) -> AgeRecipient:
 
         return pq.parse_recipient(text)
     if "1" in text[4:]:
-        plugin = text[4 : text.rindex("1")]
-        raise ConfigError(f"recipients of age plugins are not supported yet: {_short(text)} (age-plugin-{plugin})")
+        from ksecrets.keys import plugin
+
+        return plugin.parse_recipient(text)
     pyrage = _pyrage()
 
     try:
@@ -163,10 +164,15 @@ def parse_recipient(text: str) -> AgeRecipient:
         ) from None
 
 
-def parse_identity(text: str, where: str) -> AgeIdentity:
-    """One `AGE-SECRET-KEY-1...`. Raises ConfigError that names `where`, never the text."""
+def parse_identity(text: str, where: str, prompt: Prompt | None = None) -> AgeIdentity:
+    """One `AGE-SECRET-KEY-1...`, `AGE-SECRET-KEY-PQ-1...` or `AGE-PLUGIN-...`.
+
+    prompt: through which a plugin asks. Raises ConfigError that names `where`, never the text.
+    """
     if text.startswith("AGE-PLUGIN-"):
-        raise ConfigError(f"{where}: identities of age plugins are not supported yet")
+        from ksecrets.keys import plugin
+
+        return plugin.parse_identity(text, where, prompt)
     if text.startswith("AGE-SECRET-KEY-PQ-1"):
         from ksecrets.keys import pq
 

@@ -384,7 +384,7 @@ def read_identities(
         place = where if words else f"{where}:{number}"
         for word in line.split() if words else [line]:
             try:
-                found.append(age.parse_identity(word, place))
+                found.append(age.parse_identity(word, place, prompt))
             except ConfigError as error:
                 problems.append(error)
     return found, problems

@@ -159,7 +159,7 @@ def _hpke() -> Any:
     if hpke is None or not hasattr(hpke, "MLKEM768X25519PrivateKey") or not _supported():
         raise ConfigError(
             "post-quantum keys need ML-KEM, which the `cryptography` of this Python was built without",
-            hint="its wheels from PyPI have it, from version 47 on",
+            hint="its wheels from PyPI have it, from version 48 on",
         )
     return hpke
 

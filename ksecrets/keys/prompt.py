@@ -42,9 +42,14 @@ class Prompt:
         return self._environ.get(COMMAND_VARIABLE, "")
 
     @property
+    def never(self) -> bool:
+        """Whether nobody may be asked for anything."""
+        return self._environ.get(PROMPT_VARIABLE, "") == "never"
+
+    @property
     def terminal(self) -> bool:
         """Whether a person can be asked."""
-        return self._environ.get(PROMPT_VARIABLE, "") != "never" and _has_terminal()
+        return not self.never and _has_terminal()
 
     def unlock(self, what: str, opens: Callable[[str], T | None]) -> T:
         """What `opens` gives for the right passphrase of `what`; it gives None for a wrong one.
@@ -73,7 +78,7 @@ class Prompt:
             why = "asking is turned off" if _has_terminal() else "there is no terminal to ask at"
             raise ConfigError(f"{what}: has a passphrase, and {why} (set {COMMAND_VARIABLE})")
         for attempt in range(_TRIES):
-            given = ask_secret(f"{'wrong passphrase, again: ' if attempt else ''}passphrase of {what}: ")
+            given = ask_line(f"{'wrong passphrase, again: ' if attempt else ''}passphrase of {what}: ")
             if not given:
                 raise ConfigError(f"{what}: has a passphrase, and none was given")
             opened = opens(given)
@@ -105,20 +110,33 @@ def run_command(name: str, command: str, environ: Mapping[str, str]) -> bytes:
     return done.stdout
 
 
-def ask_secret(text: str) -> str:
-    """A line typed at the terminal, without showing it; empty where the person gave up (Ctrl-D)."""
-    from getpass import getpass
-
+def ask_line(text: str, *, secret: bool = True) -> str:
+    """A line typed at the terminal, a secret one without showing it; empty where the person gave up (Ctrl-D)."""
+    text = _printable(text)
     try:
-        return getpass("".join(c if c.isprintable() else "?" for c in text))
+        if secret or sys.platform == "win32":
+            from getpass import getpass
+
+            return getpass(text)
+        with open("/dev/tty", "r+b", buffering=0) as terminal:
+            terminal.write(text.encode("utf-8", "replace"))
+            return terminal.readline().decode("utf-8", "surrogateescape").removesuffix("\n")
     except EOFError:
         return ""
 
 
 def show(text: str) -> None:
-    """A line on the terminal, safe to print."""
-    sys.stderr.write("".join(c if c.isprintable() else "?" for c in text) + "\n")
-    sys.stderr.flush()
+    """A line for the person, on standard error, safe to print."""
+    try:
+        sys.stderr.write(_printable(text) + "\n")
+        sys.stderr.flush()
+    except (OSError, ValueError, AttributeError):
+        pass
+
+
+def _printable(text: str) -> str:
+    # no escape sequences: a path or a plugin could move the cursor and write something else
+    return "".join(character if character.isprintable() else "?" for character in text)
 
 
 def _has_terminal() -> bool:

@@ -119,7 +119,8 @@ def test_the_armor_is_that_of_sops() -> None:
         (PUBLIC.upper(), "lower case"),
         (PUBLIC[:10].upper() + PUBLIC[10:], "lower case"),
         ("age1pq1" + "q" * 60, "not a post-quantum age recipient: age1pq1qqqqqqqqq... (its checksum is wrong)"),
-        ("age1yubikey1qqqqqq", "age-plugin-yubikey"),
+        ("age1yubikey1qqqqqq", "not a recipient of an age plugin: age1yubikey1qqqq..."),
+        ("age1a/b1qqqqqqqq", "no plugin has such a name"),
         ("ssh-ed25519", "ssh public key"),
         ("ssh-ed25519 AAAA", "ssh public key"),
         ("ssh-ed25519 !!!!", "ssh public key"),
@@ -163,7 +164,7 @@ def test_a_password_in_the_place_of_a_recipient_is_not_shown() -> None:
     [
         ("AGE-SECRET-KEY-1QQQQQQQQQQ", "not an age identity (its checksum"),
         ("AGE-SECRET-KEY-PQ-1QQQQQQQQQQ", "not a post-quantum age identity (its checksum"),
-        ("AGE-PLUGIN-YUBIKEY-1QQQQQQQQQQ", "plugins"),
+        ("AGE-PLUGIN-YUBIKEY-1QQQQQQQQQQ", "not an identity of an age plugin"),
         (PUBLIC, "this is a recipient"),
         ("hunter2hunter2", "not an age identity"),
         ("", "not an age identity"),

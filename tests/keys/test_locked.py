@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
 import pyrage
 import pytest
 from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
 from ksecrets.envelope.metadata import Metadata
 from ksecrets.envelope.recipient import Stanza
 from ksecrets.envelope.wrap import unwrap
 from ksecrets.errors import ConfigError, KsecretsError
-from ksecrets.gitting import textconv
-from ksecrets.keys import age, keygen, locked
+from ksecrets.gitting.local import local
+from ksecrets.keys import age, agefile, keygen, locked
 from ksecrets.keys.identities import Identities, child_environment
 from ksecrets.keys.prompt import Prompt
 from tests.conftest import ROOT
@@ -52,8 +55,17 @@ def put(path: Path, content: bytes) -> Path:
     return path
 
 
-def locked_file(text: str, *, armored: bool = False, word: str = WORD) -> bytes:
-    return bytes(pyrage.passphrase.encrypt(text.encode(), word, armored=armored))
+def locked_file(text: str, *, armored: bool = True) -> bytes:
+    """As `age -p` writes it, with a work factor that does not take a second."""
+
+    def wrap(file_key: bytes) -> agefile.AgeStanza:
+        salt = os.urandom(16)
+        key = hashlib.scrypt(WORD.encode(), salt=b"age-encryption.org/v1/scrypt" + salt, n=1 << 10, r=8, p=1, dklen=32)
+        body = ChaCha20Poly1305(key).encrypt(bytes(12), file_key, None)
+        return agefile.AgeStanza("scrypt", (agefile.encode(salt), "10"), body)
+
+    packed = agefile.pack(text.encode(), wrap)
+    return packed.encode() if armored else agefile.dearmor(packed)
 
 
 def opened(environ: dict[str, str], *stanzas: Stanza) -> str:
@@ -74,14 +86,14 @@ def identity() -> keygen.NewIdentity:
 
 @pytest.fixture(scope="module")
 def binary(identity: keygen.NewIdentity) -> bytes:
-    return locked_file(identity.text)  # made once: scrypt takes its time
+    return locked_file(identity.text, armored=False)
 
 
 @pytest.mark.parametrize("form", ["binary", "armored", "armored after a blank line", "in the variable"])
 def test_a_locked_identity_file(
     form: str, environ: dict[str, str], identity: keygen.NewIdentity, binary: bytes, tmp_path: Path
 ) -> None:
-    content = binary if form == "binary" else locked_file(identity.text, armored=True)
+    content = binary if form == "binary" else locked_file(identity.text)
     if form == "in the variable":
         environ["SOPS_AGE_KEY"] = content.decode()
     else:
@@ -168,61 +180,70 @@ def test_what_is_no_passphrase_file_is_said_to_be_none(environ: dict[str, str], 
 
 def test_textconv_and_children_ask_nobody(environ: dict[str, str]) -> None:
     assert "KSECRETS_PASSPHRASE_CMD" not in child_environment(environ)
-    local = textconv._local(environ)
-    assert "KSECRETS_PASSPHRASE_CMD" not in local
-    assert local["KSECRETS_PROMPT"] == "never"
-    assert not Prompt(local).terminal
+    kept = local(environ)
+    assert "KSECRETS_PASSPHRASE_CMD" not in kept
+    assert kept["KSECRETS_PROMPT"] == "never"
+    assert not Prompt(kept).terminal
 
 
 def test_without_a_terminal_it_is_a_clear_error(environ: dict[str, str], binary: bytes, tmp_path: Path) -> None:
     """In a session of its own, as Helm in a pipeline is: it neither waits nor reads standard input."""
     del environ["KSECRETS_PASSPHRASE_CMD"]
     environ["SOPS_AGE_KEY_FILE"] = str(put(tmp_path / "k", binary))
-    assert _talk(environ, [], terminal=False) == (
+    assert without_a_terminal(environ) == (
         "SOPS_AGE_KEY_FILE: has a passphrase, and there is no terminal to ask at (set KSECRETS_PASSPHRASE_CMD)"
     )
     environ["KSECRETS_PROMPT"] = "never"
-    assert "asking is turned off (set KSECRETS_PASSPHRASE_CMD)" in _talk(environ, [])
+    assert "asking is turned off (set KSECRETS_PASSPHRASE_CMD)" in at_a_terminal(_READ, environ, "x", [])
 
 
 def test_at_a_terminal(environ: dict[str, str], binary: bytes, identity: keygen.NewIdentity, tmp_path: Path) -> None:
     del environ["KSECRETS_PASSPHRASE_CMD"]
     environ["SOPS_AGE_KEY_FILE"] = str(put(tmp_path / "k", binary))
-    said = _talk(environ, ["hunter2", WORD])
-    assert said.count("passphrase of SOPS_AGE_KEY_FILE: ") == 2
-    assert "wrong passphrase, again: passphrase of SOPS_AGE_KEY_FILE: " in said
+    question = "passphrase of SOPS_AGE_KEY_FILE: "
+    said = at_a_terminal(_READ, environ, question, ["hunter2", WORD])
+    assert said.count(question) == 2
+    assert "wrong passphrase, again: " + question in said
     assert identity.public in said
     assert WORD not in said  # it is not echoed
     assert "hunter2" not in said
-    assert "none was given" in _talk(environ, [""])
-    assert "none of 3 passphrases opens it" in _talk(environ, ["a", "b", "c"])
+    assert "none was given" in at_a_terminal(_READ, environ, question, [""])
+    assert "none of 3 passphrases opens it" in at_a_terminal(_READ, environ, question, ["a", "b", "c"])
 
 
-def _talk(environ: dict[str, str], answers: list[str], *, terminal: bool = True) -> str:
-    """What a program that reads the identities of `environ` shows and asks at a new terminal, or without one."""
-    code = (
-        "import os\nfrom ksecrets.keys.identities import Identities\n"
-        "found = Identities.from_environment(os.environ)\n"
-        "print(*(each.public for each in found), *(each.message for each in found.problems))\n"
+_READ = (
+    "import os\nfrom ksecrets.keys.identities import Identities\n"
+    "found = Identities.from_environment(os.environ)\n"
+    "print(*(each.public for each in found), *(each.message for each in found.problems))\n"
+)
+
+
+def without_a_terminal(environ: dict[str, str]) -> str:
+    """What a program in a session of its own says that reads the identities of `environ`."""
+    done = subprocess.run(
+        [sys.executable, "-c", _READ],
+        env={**environ, "PYTHONPATH": str(ROOT)},
+        input=b"",
+        capture_output=True,
+        start_new_session=True,
+        timeout=60,
+        check=True,
     )
-    argv = [sys.executable, "-c", code]
-    environ = {**environ, "PYTHONPATH": str(ROOT)}
-    if not terminal:
-        import subprocess
+    return done.stdout.decode().strip()
 
-        done = subprocess.run(
-            argv, env=environ, input=b"", capture_output=True, start_new_session=True, timeout=60, check=True
-        )
-        return done.stdout.decode().strip()
+
+def at_a_terminal(code: str, environ: dict[str, str], question: str, answers: list[str]) -> str:
+    """All that this code shows at a new terminal, where each `question` gets the next answer."""
     import pty
 
+    argv = [sys.executable, "-c", code]
     child, descriptor = pty.fork()
     if child == 0:
-        os.execve(argv[0], argv, environ)
+        os.execve(argv[0], argv, {**environ, "PYTHONPATH": str(ROOT)})
     heard = ""
     try:
         for count, answer in enumerate(answers, 1):
-            while heard.count("passphrase of SOPS_AGE_KEY_FILE: ") < count:
+            while heard.count(question) < count:
                 heard += os.read(descriptor, 1000).decode()
             os.write(descriptor, answer.encode() + b"\n")
         while chunk := os.read(descriptor, 1000):

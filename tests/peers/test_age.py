@@ -19,6 +19,7 @@ from ksecrets.keys import age as age_service
 from ksecrets.keys import keygen, prompt
 from ksecrets.keys.identities import Identities
 from tests.conftest import Cli
+from tests.keys.test_plugin import put_toy, texts
 
 KEY = bytes(range(32))
 
@@ -148,6 +149,26 @@ def test_an_identity_file_of_age_under_a_passphrase(age: str, age_keygen: str, t
             "PATH": os.environ["PATH"],
         }
         assert [each.public for each in Identities.from_environment(environ)] == [identity.public]
+
+
+def test_plugins_both_ways(age: str, sops: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The real age and the real sops start the same plugin as we do."""
+    put_toy(tmp_path / "bin")
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("TOY_LOG", str(tmp_path / "log"))
+    monkeypatch.setenv("KSECRETS_AGE_PLUGINS", "toy")
+    public, secret = texts(b"a toy key")
+    path = tmp_path / "keys"
+    path.write_text(secret + "\n")
+    stanza = age_service.parse_recipient(public).wrap(KEY)
+    assert run(age, "-d", "-i", path, input=stanza.enc.encode()) == KEY
+    armored = run(age, "-a", "-r", public, input=KEY).decode()
+    theirs = age_service.Stanza("age", {"recipient": public, "enc": armored})
+    assert age_service.parse_identity(secret, "x").unwrap([theirs]) == KEY
+    file = tmp_path / "a.yaml"
+    file.write_text("a: b\n")
+    metadata, _ = sops_block(run(sops, "encrypt", "--age", public, file))
+    assert len(unwrap(metadata, Identities.from_environment({"SOPS_AGE_KEY_FILE": str(path)}))[0]) == 32
 
 
 # -- sops --------------------------------------------------------------------------------------------------------------
