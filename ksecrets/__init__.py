@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from ksecrets.operations.history.blame import blame
     from ksecrets.operations.history.log import log
     from ksecrets.operations.info import Info, info
+    from ksecrets.operations.people.exposure import exposure
     from ksecrets.operations.people.grant import grant
     from ksecrets.operations.people.request import request
     from ksecrets.operations.people.revoke import revoke
@@ -67,6 +68,7 @@ _MODULES = {
     "edit": "operations.edit",
     "encrypt": "operations.encrypt",
     "env_add": "operations.setup",
+    "exposure": "operations.people.exposure",
     "get": "operations.get",
     "git_setup": "operations.setup",
     "grant": "operations.people.grant",
@@ -76,8 +78,8 @@ _MODULES = {
     "keygen": "operations.setup",
     "log": "operations.history.log",
     "request": "operations.people.request",
-    "revoke": "operations.people.revoke",
     "review": "operations.review.judge",
+    "revoke": "operations.people.revoke",
     "seal": "operations.seal",
     "set": "operations.change",
     "unset": "operations.change",
@@ -102,6 +104,7 @@ __all__ = [
     "edit",
     "encrypt",
     "env_add",
+    "exposure",
     "get",
     "git_setup",
     "grant",
@@ -111,8 +114,8 @@ __all__ = [
     "keygen",
     "log",
     "request",
-    "revoke",
     "review",
+    "revoke",
     "seal",
     "set",
     "unset",

@@ -1,4 +1,4 @@
-"""request, grant, revoke: who reads what, and what the terminal says of it."""
+"""request, grant, revoke, exposure: who reads what, and what the terminal says of it."""
 
 from __future__ import annotations
 
@@ -70,6 +70,20 @@ def revoke(name: str, envs: Sequence[str], yes: bool) -> int | None:
     code = _rest(done)
     streams.message(f"next    {name} knows what was there: ksecrets exposure {name}")
     return code
+
+
+def exposure(name: str, json: bool) -> int | None:
+    """The command `exposure`: the checklist goes to standard output, as Markdown."""
+    from ksecrets.cli.report import as_json
+    from ksecrets.operations.people.exposure import render
+
+    session = ksecrets.Session()
+    try:
+        found = ksecrets.exposure(name, session=session)
+    finally:
+        streams.notes(session)
+    streams.write(as_json(found.to_json()) if json else render(found))
+    return None
 
 
 def _run(session: ksecrets.Session, work: Callable[[], Change]) -> Change:

@@ -248,6 +248,16 @@ COMMANDS = (
         "can runs `updatekeys`. Interrupted, the same command goes on. What NAME has read before, NAME may still know.",
     ),
     Command(
+        "exposure",
+        "cli.people:exposure",
+        "List every value that somebody could ever read.",
+        arguments=(Argument("name", "NAME"),),
+        options=(_JSON,),
+        text="From git: all branches and tags, through renames, by every key that ever stood under NAME in the "
+        "configuration (or for an age recipient in its place). A Markdown checklist, without values; ticked is what is "
+        "not in use any more. Needs no key; with one, it also knows values that changed together with their data key.",
+    ),
+    Command(
         "seal",
         "cli.files:seal",
         "Seal files that lost their seal, after a look at what changed.",

@@ -290,3 +290,73 @@ def test_machines_and_ssh_keys_join(company: Company) -> None:
     assert done.returncode == 0, done.stderr
     assert json.dumps("pending") not in company.config
     company("alice", "check").ok()
+
+
+def states(company: Company, who: str, name: str) -> dict[tuple[str, str], str]:
+    report = json.loads(company(who, "exposure", name, "--json").ok().stdout)
+    return {(row["file"], row["path"]): row["state"] for row in report["values"]}
+
+
+def test_what_somebody_has_read_is_ticked_off_as_it_changes(company: Company) -> None:
+    """After bob left: the checklist needs no key, follows a file that was moved, and ticks a value once it changed."""
+    company.repo.commit()
+    company("alice", "set", DEV[0], "db.old", input="gone soon").ok()
+    company.repo.commit()
+    company("alice", "unset", DEV[0], "db.old").ok()
+    company("alice", "revoke", "bob", "--yes").ok()
+    company.repo.commit()
+    paths = ("db.password", "db.user", "port")
+    expected = {(file, path): "in use" for file in (*DEV, *TEST) for path in paths} | {(DEV[0], "db.old"): "gone"}
+    assert states(company, "nobody", "bob") == expected
+    assert states(company, "nobody", person("bob").public) == expected
+
+    company("alice", "set", DEV[0], "db.password", input="new").ok()
+    assert states(company, "nobody", "bob") == expected | {(DEV[0], "db.password"): "changed"}
+    company.repo.commit()
+    os.makedirs(company.repo / "moved/dev")
+    company.repo.git("mv", DEV[0], "moved/dev/secrets.yaml")
+    company("alice", "updatekeys", "moved/dev/secrets.yaml").ok()
+    company.repo.commit()
+    seen = states(company, "nobody", "bob")
+    assert seen["moved/dev/secrets.yaml", "db.user"] == "in use"
+    assert seen["moved/dev/secrets.yaml", "db.password"] == "changed"
+    assert not any(file == DEV[0] for file, _ in seen)
+    assert not any(file in PROD for file, _ in seen)
+
+    text = company("nobody", "exposure", "bob").ok().stdout
+    assert re.search(r"^- \[ \] `db\.user`: in use, since \d{4}-\d\d-\d\d$", text, re.MULTILINE)
+    assert re.search(r"^- \[x\] `db\.password`: changed", text, re.MULTILINE)
+    assert "s3cret" not in text
+    assert company("nobody", "exposure", "bbo").stderr.startswith("error: .ksecrets.yaml: bbo was never a recipient")
+
+
+def test_a_value_that_changed_together_with_its_data_key(company: Company) -> None:
+    """In one commit nobody can tell from outside; whoever can open both sides knows."""
+    company("alice", "revoke", "bob", "dev", "--yes").ok()
+    company("alice", "set", DEV[0], "db.password", input="new").ok()
+    company.repo.commit()
+    report = json.loads(company("nobody", "exposure", "bob", "--json").ok().stdout)
+    assert report["guessed"] == 6
+    assert states(company, "nobody", "bob")[DEV[0], "db.password"] == "in use"
+    assert states(company, "alice", "bob")[DEV[0], "db.password"] == "changed"
+    assert states(company, "alice", "bob")[DEV[0], "db.user"] == "in use"
+    assert json.loads(company("alice", "exposure", "bob", "--json").ok().stdout)["guessed"] == 0
+
+
+def test_a_file_with_a_new_key_and_a_new_place_in_one_commit(company: Company) -> None:
+    """Every token is another, so git sees no rename; the values at the same paths still lead from one to the other."""
+    company.repo.commit()
+    os.makedirs(company.repo / "moved/dev")
+    company.repo.git("mv", DEV[0], "moved/dev/secrets.yaml")
+    company("alice", "revoke", "bob", "--yes").ok()
+    company.repo.commit()
+    assert states(company, "nobody", "bob")["moved/dev/secrets.yaml", "db.password"] == "in use"
+
+
+def test_names_in_the_checklist_are_no_markup(company: Company) -> None:
+    company.repo.write("shop/dev/secrets`x.yaml", "'a`b | <script>': s3cret\n")
+    company("alice", "encrypt", "-i", "shop/dev/secrets`x.yaml").ok()
+    company.repo.commit()
+    text = company("nobody", "exposure", "bob").ok().stdout
+    assert "## ``shop/dev/secrets`x.yaml``, which bob reads" in text
+    assert '- [ ] `` ["a`b | <script>"] ``' in text or '``["a`b | <script>"]``' in text
