@@ -56,15 +56,18 @@ class Choice:
         return (start in self._by_comment) == self._picks and not frame.in_key
 
     def _frame(self, frame: Frame) -> bool:
-        unknown: list[Frame] = []
-        above: Frame | None = frame
+        unknown = [frame]
+        above = frame.parent
         while above is not None and above.matched is None:
             unknown.append(above)
             above = above.parent
         matched = above is not None and bool(above.matched)
+        known = self._known
         for each in reversed(unknown):
-            if not matched and isinstance(each.key, str):
-                matched = self._test(each.key)
+            key = each.key
+            if not matched and isinstance(key, str):
+                found = known.get(key)
+                matched = known[key] = self._test(key) if found is None else found
             each.matched = matched
         return matched
 
