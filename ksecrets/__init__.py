@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from ksecrets.operations.get import get
     from ksecrets.operations.guard import guard
     from ksecrets.operations.history.blame import blame
+    from ksecrets.operations.history.drift import drift
     from ksecrets.operations.history.log import log
     from ksecrets.operations.info import Info, info
     from ksecrets.operations.people.exposure import exposure
@@ -65,6 +66,7 @@ _MODULES = {
     "check": "operations.check",
     "decrypt": "operations.decrypt",
     "diff": "operations.diff",
+    "drift": "operations.history.drift",
     "edit": "operations.edit",
     "encrypt": "operations.encrypt",
     "env_add": "operations.setup",
@@ -101,6 +103,7 @@ __all__ = [
     "check",
     "decrypt",
     "diff",
+    "drift",
     "edit",
     "encrypt",
     "env_add",

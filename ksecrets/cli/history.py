@@ -1,4 +1,4 @@
-"""log and blame: history without keys."""
+"""log, blame and drift: what git and the tokens tell without keys."""
 
 from __future__ import annotations
 
@@ -6,7 +6,15 @@ import sys
 
 import ksecrets
 from ksecrets.cli import streams
-from ksecrets.operations.history.view import entry_data, line_data, render_blame, render_entry
+from ksecrets.errors import EXIT_FAILED
+from ksecrets.operations.history.view import (
+    entry_data,
+    line_data,
+    pair_data,
+    render_blame,
+    render_drift,
+    render_entry,
+)
 
 
 def log(file: str | None, key: str | None, rev: str | None, json: bool) -> int | None:
@@ -43,3 +51,20 @@ def blame(file: str, json: bool) -> int | None:
     else:
         streams.write(render_blame(lines, time.time(), color=streams.has_colour(sys.stdout)))
     return None
+
+
+def drift(left: str, right: str, values: bool, json: bool, exit_code: bool) -> int | None:
+    """The command `drift`."""
+    session = ksecrets.Session()
+    try:
+        pairs = ksecrets.drift(left, right, values=values, session=session)
+    finally:
+        streams.notes(session)
+    if json:
+        from ksecrets.cli.report import as_json
+
+        streams.write(as_json([pair_data(pair) for pair in pairs]))
+    else:
+        streams.write(render_drift(pairs, left, right, color=streams.has_colour(sys.stdout)))
+    drifted = any(pair.drifts or pair.notes or None in (pair.left, pair.right) for pair in pairs)
+    return EXIT_FAILED if exit_code and drifted else None

@@ -301,6 +301,19 @@ COMMANDS = (
         options=(_JSON,),
     ),
     Command(
+        "drift",
+        "cli.history:drift",
+        "Show which keys one environment has and the other lacks, and types that differ; needs no key.",
+        arguments=(Argument("left", "ENV|FILE", file=True), Argument("right", "ENV|FILE", file=True)),
+        options=(
+            Option("--values", "Also secrets that are the same in both, by their paths; this takes keys for both."),
+            _JSON,
+            Option("--exit-code", "Exit with 1 where there is drift."),
+        ),
+        text="Of two environments, files belong together whose paths differ by the name of the environment only. Items "
+        "of lists count by what they have, not by their index. Values are never shown.",
+    ),
+    Command(
         "check",
         "cli.report:check",
         "Check that files are encrypted as the configuration says, or what a change does to them.",

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from ksecrets.operations.history.blame import Line
+    from ksecrets.operations.history.drift import Drift, Pair
     from ksecrets.operations.history.steps import Step
     from ksecrets.operations.history.versions import Where
     from ksecrets.operations.history.walk import Entry, Touched
@@ -107,6 +108,57 @@ def line_data(line: Line, now: float) -> dict[str, object]:
         "unknown_since": [commit.id for commit in line.since],
         "plaintext_in": line.plaintext,
     }
+
+
+def render_drift(pairs: Sequence[Pair], left: str, right: str, *, color: bool = False) -> str:
+    """What drifted, a header and its lines for each pair that did. left, right: what the sides are called."""
+    text = []
+    for pair in pairs:
+        if pair.left is None or pair.right is None:
+            there, missing = (pair.left, right) if pair.left is not None else (pair.right, left)
+            text.append(
+                f"{visible(there or '')}\n  {_painted('33', f'! has no counterpart in {visible(missing)}', color)}\n"
+            )
+        elif pair.drifts or pair.notes:
+            lines = [f"{visible(pair.left)} ↔ {visible(pair.right)}"]
+            lines += [f"  ! {visible(note)}" for note in pair.notes]
+            lines += [_drift(each, visible(left), visible(right), color) for each in pair.drifts]
+            text.append("".join(line + "\n" for line in lines))
+    return "\n".join(text) or f"no drift between {visible(left)} and {visible(right)}\n"
+
+
+def pair_data(pair: Pair) -> dict[str, object]:
+    """One pair of files as data for `json`."""
+    return {
+        "left": pair.left,
+        "right": pair.right,
+        "notes": list(pair.notes),
+        "drifts": [
+            {
+                "kind": each.kind,
+                **_where_data(each.where),
+                "left_type": each.left,
+                "right_type": each.right,
+                "left_encrypted": each.secret[0],
+                "right_encrypted": each.secret[1],
+            }
+            for each in pair.drifts
+        ],
+    }
+
+
+def _drift(each: Drift, left: str, right: str, color: bool) -> str:
+    if each.kind == "missing":
+        sign, code, text = ("<", "36", f"only in {left}") if each.right is None else (">", "35", f"only in {right}")
+    elif each.kind == "type":
+        sign, code = "~", "33"
+        text = f"{visible(each.left or '')} in {left}, {visible(each.right or '')} in {right}"
+    elif each.kind == "readable":
+        sign, code = "!", "31;1"
+        text = f"encrypted in {left if each.secret[0] else right}, readable in {right if each.secret[0] else left}"
+    else:
+        sign, code, text = "=", "31", "the same secret on both sides"
+    return _painted(code, f"  {sign} {where_text(each.where)}  ({text})", color)
 
 
 def where_text(where: Where) -> str:
