@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from ksecrets.operations.history.drift import drift
     from ksecrets.operations.history.log import log
     from ksecrets.operations.info import Info, info
+    from ksecrets.operations.people.access import access
     from ksecrets.operations.people.exposure import exposure
     from ksecrets.operations.people.grant import grant
     from ksecrets.operations.people.request import request
@@ -62,6 +63,7 @@ _MODULES = {
     "KsecretsError": "errors",
     "Report": "operations.check",
     "Session": "operations.session",
+    "access": "operations.people.access",
     "blame": "operations.history.blame",
     "check": "operations.check",
     "decrypt": "operations.decrypt",
@@ -99,6 +101,7 @@ __all__ = [
     "Report",
     "Session",
     "__version__",
+    "access",
     "blame",
     "check",
     "decrypt",

@@ -1,4 +1,4 @@
-"""request, grant, revoke, exposure: who reads what, and what the terminal says of it."""
+"""request, grant, revoke, exposure, access: who reads what, and what the terminal says of it."""
 
 from __future__ import annotations
 
@@ -83,6 +83,37 @@ def exposure(name: str, json: bool) -> int | None:
     finally:
         streams.notes(session)
     streams.write(as_json(found.to_json()) if json else render(found))
+    return None
+
+
+def access(json: bool, html: str | None) -> int | None:
+    """The command `access`."""
+    from ksecrets.cli.report import as_json
+    from ksecrets.operations.people.accesspage import page, table
+
+    session = ksecrets.Session()
+    try:
+        found = ksecrets.access(session=session)
+    finally:
+        streams.notes(session)
+    if html is not None:
+        import os
+        import time
+
+        from ksecrets.storage import atomic
+
+        made = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
+        text = page(found, title=os.path.basename(os.path.realpath(".")), made=made)
+        if html == "-":
+            streams.write(text)
+        else:
+            for note in atomic.write(html, text):
+                streams.message(f"note: {html}: {note}")
+            streams.status(f"wrote {html}")
+    if json:
+        streams.write(as_json(found.to_json()))
+    elif html is None:
+        streams.write(table(found))
     return None
 
 

@@ -258,6 +258,14 @@ COMMANDS = (
         "not in use any more. Needs no key; with one, it also knows values that changed together with their data key.",
     ),
     Command(
+        "access",
+        "cli.people:access",
+        "Show who reads what, and since when.",
+        options=(_JSON, Option("--html", "Write one HTML page to this file.", metavar="FILE", file=True)),
+        text="Readers by environments, from the files themselves, against what the configuration says. Since when: by "
+        "the commits of this clone. Needs no key.",
+    ),
+    Command(
         "seal",
         "cli.files:seal",
         "Seal files that lost their seal, after a look at what changed.",

@@ -360,3 +360,39 @@ def test_names_in_the_checklist_are_no_markup(company: Company) -> None:
     text = company("nobody", "exposure", "bob").ok().stdout
     assert "## ``shop/dev/secrets`x.yaml``, which bob reads" in text
     assert '- [ ] `` ["a`b | <script>"] ``' in text or '``["a`b | <script>"]``' in text
+
+
+def test_who_reads_what_and_since_when(company: Company) -> None:
+    """From the files, against the configuration: an honest table, one with a stranger, and a page that shows both."""
+    env = {"GIT_COMMITTER_DATE": "2026-01-02T00:00:00Z", "GIT_AUTHOR_DATE": "2026-01-02T00:00:00Z"}
+    company.repo.git("commit", "--quiet", "--amend", "--message", "first", env=env)
+    table = company("nobody", "access").ok().stdout.splitlines()
+    assert table[0].split("  ")[0] == "reader"
+    assert re.fullmatch(r"alice +person +all since 2026-01-02 +all since 2026-01-02 +all since 2026-01-02", table[1])
+    assert re.fullmatch(r"test-ci +machine +- +all since 2026-01-02 +-", table[3])
+    assert table[-1] == "every file says what the configuration says"
+
+    company("carol", "request", "dev", "--name", "carol").ok()
+    company("alice", "grant", "carol", "--yes").ok()
+    company.repo.commit()
+    company.repo.write(DEV[0], company.repo.git("show", f"HEAD~:{DEV[0]}"))  # carol's stanza is lost
+    config = company.config.replace("platform: [alice, bob] ", "platform: [alice]      ")  # bob's files stay open
+    company.repo.write(".ksecrets.yaml", config.replace("  bob:     {", "  # bob:     {"))
+    found = json.loads(company("nobody", "access", "--json").ok().stdout)
+    assert not found["agrees"]
+    rows = {row["name"]: row for row in found["readers"]}
+    carol = rows["carol"]["environments"]["dev"]
+    assert (carol["reads"], carol["wanted"], carol["missing"], carol["extra"]) == (1, 2, 1, 0)
+    assert carol["since"] > "2026-01-02"
+    stranger = next(row for row in found["readers"] if row["kind"] == "unknown")
+    assert stranger["key"] == person("bob").public
+    assert stranger["environments"]["dev"]["extra"] == 2
+    assert stranger["environments"]["dev"]["since"] == "2026-01-02"
+
+    company("nobody", "access", "--html", "access.html").ok()
+    page = company.text("access.html")
+    for shown in ("1 of 2 since", "1 MISSING", "2 NOT CONFIGURED", person("bob").public):
+        assert shown in page
+    assert not re.search("<script|src=|href=|https?://|@import", page)
+    assert "prefers-color-scheme: dark" in page
+    assert "@media print" in page

@@ -38,7 +38,7 @@ class Version:
     readers: what identifies them. tokens: by where they stand, as it is shown (`db.password`).
     """
 
-    __slots__ = ("kid", "readers", "text", "tokens", "wrapped")
+    __slots__ = ("_tokens", "kid", "readers", "text", "wrapped")
 
     def __init__(self, text: str) -> None:
         """Raises KsecretsError where it is no encrypted text."""
@@ -47,7 +47,18 @@ class Version:
         self.kid = metadata.extension.kid if metadata.extension is not None else None
         self.wrapped = frozenset(stanza.enc for stanza in metadata.stanzas)
         self.readers = frozenset(identity(stanza.service, identity_fields(stanza)) for stanza in metadata.stanzas)
-        self.tokens = {where: text for where, (kind, text) in places(shape(text)).items() if kind == TOKEN}
+        self._tokens: dict[str, str] | None = None
+
+    @property
+    def tokens(self) -> dict[str, str]:
+        """Read when it is first asked for; none where the text is not YAML."""
+        if self._tokens is None:
+            try:
+                found = places(shape(self.text))
+            except KsecretsError:
+                found = {}
+            self._tokens = {where: text for where, (kind, text) in found.items() if kind == TOKEN}
+        return self._tokens
 
     def same_key(self, other: Version) -> bool:
         """Whether both surely have one data key."""
