@@ -36,9 +36,9 @@ def keygen(output: str | None, keyring: bool, pq: bool) -> int | None:
     return _run(lambda session: ksecrets.keygen(output, keyring=keyring, pq=pq, session=session))
 
 
-def git_setup() -> int | None:
+def git_setup(hooks: bool) -> int | None:
     """The command `git setup`."""
-    return _run(lambda session: ksecrets.git_setup(session=session))
+    return _run(lambda session: ksecrets.git_setup(hooks=hooks, session=session))
 
 
 def helm_install(force: bool) -> int | None:

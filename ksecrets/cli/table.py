@@ -356,6 +356,7 @@ COMMANDS = (
         "git setup",
         "cli.setup:git_setup",
         "Set up git of this clone (a fresh clone needs it once).",
+        options=(Option("--hooks", "Also run `guard` before each commit, beside your own hook."),),
     ),
     Command(
         "git textconv",

@@ -176,14 +176,22 @@ def env_add(
     return done
 
 
-def git_setup(*, path: str = ".", session: Session | None = None) -> Done:
-    """Set up git of this clone for the configuration that is there (a fresh clone needs it once)."""
+def git_setup(*, hooks: bool = False, path: str = ".", session: Session | None = None) -> Done:
+    """Set up git of this clone for the configuration that is there (a fresh clone needs it once).
+
+    hooks: with the guard as a hook, beside the user's own.
+    """
     repository = _repository(path)
     file = os.path.join(repository.top, FILE)
     if not os.path.lexists(file):
         raise ConfigError(f"there is no {FILE} here", hint="ksecrets init")
     done = Done()
     _set_up_git(repository, parse(atomic.read(file).text), done)
+    if hooks:
+        from ksecrets.repository.hooks import install
+
+        for line in install(repository) or ["the guard is installed"]:
+            done.say(GIT, line)
     return done
 
 
