@@ -1,6 +1,6 @@
 """Made-up Helm values, as people write them: the same text for the same size, on every machine.
 
-``python -m bench.inputs BYTES FILE`` writes one file. The bench calls it as a process of its own, because the peak
+``python -m bench.inputs BYTES FILE [SEED [SHAPE]]`` writes one file. The bench calls it as a process of its own, because the peak
 memory that the system reports for a child begins at what its parent had used before (see `bench.measure`).
 """
 
@@ -141,6 +141,27 @@ def _service(chance: random.Random, number: int) -> str:
     return "\n".join(lines) + "\n"
 
 
+def flat_yaml(size: int, seed: int = 1) -> str:
+    """One mapping of short keys and tokens, as exported from a store of secrets."""
+    chance = random.Random(seed)
+    return "".join(f"KEY_{number:05d}: {_secret(chance, 32)}\n" for number in range(size // 44 + 1))
+
+
+def certificates_yaml(size: int, seed: int = 1) -> str:
+    """Few values and long ones: an application each with a password, an address and a certificate."""
+    chance = random.Random(seed)
+    parts: list[str] = []
+    for number in range(size // 1000 + 1):
+        address = f"postgres://{_secret(chance, 8)}:{_secret(chance, 20)}@db.example.com:5432/app?sslmode=require"
+        lines = [f"app{number}:", f"  password: {_secret(chance, 32)}", f"  url: {address}", "  certificate: |"]
+        parts += [f"{line}\n" for line in lines + [f"    {_secret(chance, 64)}" for _ in range(12)]]
+    return "".join(parts)
+
+
+SHAPES = {"services": values_yaml, "flat": flat_yaml, "certificates": certificates_yaml}
+
 if __name__ == "__main__":
+    seed = sys.argv[3] if len(sys.argv) > 3 else "1"
+    shape = sys.argv[4] if len(sys.argv) > 4 else "services"
     with open(sys.argv[2], "w", encoding="utf-8", newline="") as file:
-        file.write(values_yaml(int(sys.argv[1]), seed=int(sys.argv[3]) if len(sys.argv) > 3 else 1))
+        file.write(SHAPES[shape](int(sys.argv[1]), int(seed)))

@@ -92,8 +92,8 @@ class Walk:
         blocks = 0
         for node in self._nodes:
             kind = node.kind
-            if watch is not None:
-                watch.node(node)
+            if watch is not None and (kind != SCALAR or node.key_form is None or node.frame.in_key):
+                watch.node(node)  # `leaf` tells it of the others
             if kind == COMMENT:
                 yield node
             elif kind == SCALAR:  # the root of a document, or in a key
