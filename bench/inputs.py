@@ -1,7 +1,8 @@
 """Made-up Helm values, as people write them: the same text for the same size, on every machine.
 
-``python -m bench.inputs BYTES FILE [SEED [SHAPE]]`` writes one file. The bench calls it as a process of its own, because the peak
-memory that the system reports for a child begins at what its parent had used before (see `bench.measure`).
+``python -m bench.inputs BYTES FILE [SEED [SHAPE]]`` writes one file. The bench calls it as a process of its own,
+because the peak memory that the system reports for a child begins at what its parent had used before (see
+`bench.measure`).
 """
 
 from __future__ import annotations
