@@ -46,10 +46,11 @@ if TYPE_CHECKING:
     from ksecrets.operations.people.request import request
     from ksecrets.operations.people.revoke import revoke
     from ksecrets.operations.review.judge import review
+    from ksecrets.operations.rotate import rotate
     from ksecrets.operations.seal import seal
     from ksecrets.operations.session import Session
     from ksecrets.operations.setup import env_add, git_setup, init, keygen
-    from ksecrets.operations.updatekeys import updatekeys
+    from ksecrets.operations.updatekeys import updatekeys, updatekeys_all
     from ksecrets.operations.writing import Encrypted
 
 # Names are looked up when they are first used: git and Helm start us for one of them at a time.
@@ -84,10 +85,12 @@ _MODULES = {
     "request": "operations.people.request",
     "review": "operations.review.judge",
     "revoke": "operations.people.revoke",
+    "rotate": "operations.rotate",
     "seal": "operations.seal",
     "set": "operations.change",
     "unset": "operations.change",
     "updatekeys": "operations.updatekeys",
+    "updatekeys_all": "operations.updatekeys",
 }
 
 __all__ = [
@@ -122,10 +125,12 @@ __all__ = [
     "request",
     "review",
     "revoke",
+    "rotate",
     "seal",
     "set",
     "unset",
     "updatekeys",
+    "updatekeys_all",
 ]
 
 

@@ -1,4 +1,4 @@
-"""encrypt, decrypt, updatekeys, seal: whole files, one or many.
+"""encrypt, decrypt, seal: whole files, one or many.
 
 Of many files, each is done for itself: one that fails is reported, the others go on, and the exit code is that of the
 first failure.
@@ -80,18 +80,6 @@ def decrypt(
         streams.notes(session)
     _put(data, output, _PLAINTEXT_MODE)
     return None
-
-
-def updatekeys(files: Sequence[str]) -> int | None:
-    """The command `updatekeys`."""
-    session = ksecrets.Session()
-    _refuse_in_place(files, None, None)
-    return each(
-        files,
-        session,
-        lambda file: ksecrets.updatekeys(file, session=session),
-        unchanged="readers are those of the rules, unchanged",
-    )
 
 
 def seal(files: Sequence[str], yes: bool) -> int | None:

@@ -86,6 +86,9 @@ QUIET = Option("-q/--quiet", "Say nothing on standard error but warnings and err
 _FILE = Argument("file", "FILE", file=True)
 _FILES = Argument("files", "FILE...", many=True, file=True)
 _PATHS = Argument("paths", "[PATH]...", many=True, required=False, file=True)
+_TREES = Argument("files", "[PATH]...", many=True, required=False, file=True)
+_ENV = Option("--env", "Only files of this environment.", metavar="NAME")
+_SINCE = Option("--changed-since", "Only files that differ from this revision.", metavar="REV")
 _KEY = Argument("key", "PATH")
 _OUTPUT = Option("--output", "Write to this file instead of standard output.", metavar="FILE", file=True)
 _JSON = Option("--json", "Print JSON.")
@@ -205,10 +208,30 @@ COMMANDS = (
     ),
     Command(
         "updatekeys",
-        "cli.files:updatekeys",
+        "cli.rewrap:updatekeys",
         "Make the readers of files those of the configuration.",
-        arguments=(_FILES,),
-        text="Where a reader was taken out, the file gets a new data key.",
+        arguments=(_TREES,),
+        options=(_ENV, _SINCE, Option("--dry-run", "Say what would change, and write nothing; needs no key."), _JSON),
+        text="Without PATH: every file of the repository that a rule is about; of a folder those below it. Where a "
+        "reader was taken out, the file gets a new data key. Files that are in order are not opened. One that fails "
+        "does not stop the others; interrupted, the same command goes on with what is left.",
+    ),
+    Command(
+        "rotate",
+        "cli.rewrap:rotate",
+        "Give files new data keys; the values stay.",
+        arguments=(_TREES,),
+        options=(
+            Option("-i/--in-place", "As in sops; files are changed in place in any case."),
+            _ENV,
+            _SINCE,
+            Option("--older-than", "Only where the data key is at least so old (90d, 12w, 6m, 1y).", metavar="TIME"),
+            Option("--due", "Only where it is older than `rotate-after` of the configuration."),
+            Option("--dry-run", "Say what would change, and write nothing; needs no key."),
+            _JSON,
+        ),
+        text="Which files, and what happens when one fails, is as for `updatekeys`. The age of a data key is what git "
+        "and the file tell. A file whose readers are not those of the configuration is refused: `updatekeys` is first.",
     ),
     Command(
         "request",
@@ -282,10 +305,12 @@ COMMANDS = (
         options=(
             Option("--redact", "Show which values changed, not what they are."),
             _JSON,
+            Option("--markdown", "With --redact, between two revisions: a comment for a pull request."),
             Option("--exit-code", "Exit with 1 where there are differences."),
         ),
         text="Without REV, the working tree against the index; with one, the working tree against it; with two, or "
-        "REV..REV, the second against the first. Where the values cannot be opened, it still says which changed.",
+        "REV..REV, the second against the first. Where the values cannot be opened, it still says which changed. "
+        "With --redact between two revisions the findings of `check BASE..HEAD` come first; no key is needed.",
         separator=True,
     ),
     Command(

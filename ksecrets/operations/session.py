@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from ksecrets.envelope.metadata import Metadata
+    from ksecrets.repository.bulk import Bulk
     from ksecrets.repository.repository import Repository
     from ksecrets.rules.load import Rules
     from ksecrets.rules.policy import Policy, Reader
@@ -141,6 +142,18 @@ class Session:
 
             self._repositories[place.top] = Repository(place.top)
         return self._repositories[place.top]
+
+    def in_bulk(self, place: Place) -> Bulk | None:
+        """The repository of a file, from now on for questions about many files (repository/bulk.py)."""
+        if place.top is None:
+            return None
+        from ksecrets.repository.bulk import Bulk
+
+        found = self._repositories.get(place.top)
+        if not isinstance(found, Bulk):
+            found = self._repositories[place.top] = Bulk(place.top)
+            self.trusted_ref(place)
+        return found
 
     def trusted_ref(self, place: Place) -> str | None:
         """The ref whose contents are trusted in the file's repository (`Repository.trusted_ref`), or None."""

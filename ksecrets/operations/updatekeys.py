@@ -1,10 +1,17 @@
-"""updatekeys: make the readers of one file those of the rules."""
+"""updatekeys: make the readers of files those of the rules."""
 
 from __future__ import annotations
 
 from ksecrets.operations.reading import open_file, read
 from ksecrets.operations.session import Session
 from ksecrets.operations.writing import Encrypted, seal_file, store
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ksecrets.operations.rewrap.result import TreeReport
+    from ksecrets.operations.rewrap.run import Progress
 
 
 def updatekeys(path: str, *, session: Session | None = None) -> Encrypted:
@@ -20,3 +27,36 @@ def updatekeys(path: str, *, session: Session | None = None) -> Encrypted:
     opened = open_file(reading, session, keep_tokens=True)
     result = seal_file(reading.place, opened.plaintext, session, previous=opened, same_readers=False)
     return store(result, session, reading.source)
+
+
+def updatekeys_all(
+    paths: Sequence[str] = (),
+    *,
+    env: str | None = None,
+    changed_since: str | None = None,
+    dry_run: bool = False,
+    progress: Progress | None = None,
+    session: Session | None = None,
+) -> TreeReport:
+    """`updatekeys` for files and what is below folders; without paths for the repository around the working folder.
+
+    env, changed_since: only the files of an environment; only those that differ from a revision. dry_run: say what
+    would change, from metadata, and write nothing. progress: called with the numbers of files done and of all.
+
+    Files that are in order are not opened, so no key is needed for them. Each file is written atomically; one that
+    fails does not stop the others, and is in the report. Uses several processes on Linux.
+
+    Raises KsecretsError where a path does not exist or the configuration cannot be used.
+    """
+    from ksecrets.operations.rewrap.run import run
+    from ksecrets.operations.rewrap.selection import select
+
+    session = session or Session()
+    return run(
+        select(paths, session, env=env, changed_since=changed_since),
+        session,
+        refine=lambda *_: None,
+        write=lambda path: updatekeys(path, session=session),
+        dry_run=dry_run,
+        progress=progress,
+    )

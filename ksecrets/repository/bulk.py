@@ -12,6 +12,29 @@ _KID = "kid[\"']?: *[\"']?[A-Za-z0-9_-]{22}"
 _KID_LENGTH = 22
 
 
+def first_seen_kids(repository: Repository) -> dict[str, int]:
+    """Every data key's name in the history of HEAD, and when (seconds since 1970) the first commit with it was made."""
+    import re
+
+    if not repository.has_commit():
+        return {}
+    words = ["log", "-p", "-U0", "--format=%x00%ct", "-G", "kid[\"']?: ", "-E", "--no-renames", "-m", "--first-parent"]
+    process = repository.start(*words, "--no-color", "--no-ext-diff", "--no-textconv", "--end-of-options", "HEAD")
+    out, err = process.communicate()
+    if process.returncode != 0:
+        raise failed("log", err)
+    found: dict[str, int] = {}
+    pattern = re.compile(rb"^(?:\x00(\d+)$|\+.*?kid[\"']?: *[\"']?([A-Za-z0-9_-]{22}))", re.MULTILINE)
+    time = 0
+    for match in pattern.finditer(out):
+        if match[1] is not None:
+            time = int(match[1])
+        else:
+            kid = match[2].decode("ascii")
+            found[kid] = min(found.get(kid, time), time)
+    return found
+
+
 class Bulk(Repository):
     """The answers of `Repository`, cheap when there are many questions.
 
@@ -39,9 +62,14 @@ class Bulk(Repository):
         """As `Repository.files_with`, for the name of a data key as of the first question."""
         if len(word) != _KID_LENGTH:
             return super().files_with(word)
+        self.prepare()
+        assert self._holders is not None
+        return self._holders.get(word, [])
+
+    def prepare(self) -> None:
+        """Look up now what would be looked up at the first question."""
         if self._holders is None:
             self._holders = self._all_holders()
-        return self._holders.get(word, [])
 
     def rest(self) -> None:
         """End what runs."""

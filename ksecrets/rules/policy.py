@@ -81,7 +81,7 @@ class Policy:
     source: where it comes from, for messages (`.ksecrets.yaml:12 environments.prod-eu`).
     rule: the rule inside the environment that applied, for messages, or None.
     recipients: every reader, without doubles, in the configuration's order; of all groups where there are shares.
-    shares: Shamir groups, or None. Writing such files is not supported yet: the caller refuses.
+    shares: Shamir groups, or None.
     comments: `auto` encrypts comments that look like assignments, `keep` none, `encrypt` all.
     sops_compatible: `require` refuses what sops could not read.
     min_readers: fewer readers than this are a warning, never a refusal (`warnings`).

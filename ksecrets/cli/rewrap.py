@@ -1,0 +1,158 @@
+"""updatekeys and rotate: a line for each file, a bar on a terminal, one report at the end."""
+
+from __future__ import annotations
+
+import sys
+
+import ksecrets
+from ksecrets.cli import streams
+from ksecrets.errors import UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any
+
+    from ksecrets.operations.rewrap.result import FileResult, TreeReport
+
+_SHOWN = 50  # lines about files that are in order or were written; beyond, only what is not gets a line
+
+
+def updatekeys(
+    files: Sequence[str], env: str | None, changed_since: str | None, dry_run: bool, json: bool
+) -> int | None:
+    """The command `updatekeys`."""
+    _refuse_stdin(files)
+    return _run(
+        lambda session, progress: ksecrets.updatekeys_all(
+            files, env=env, changed_since=changed_since, dry_run=dry_run, progress=progress, session=session
+        ),
+        json,
+        "readers are those of the rules, unchanged",
+    )
+
+
+def rotate(
+    files: Sequence[str],
+    in_place: bool,
+    env: str | None,
+    changed_since: str | None,
+    older_than: str | None,
+    due: bool,
+    dry_run: bool,
+    json: bool,
+) -> int | None:
+    """The command `rotate`. `in_place` is there for those who know it from sops: files are always changed in place."""
+    _refuse_stdin(files)
+    return _run(
+        lambda session, progress: ksecrets.rotate(
+            files,
+            env=env,
+            changed_since=changed_since,
+            older_than=older_than,
+            due=due,
+            dry_run=dry_run,
+            progress=progress,
+            session=session,
+        ),
+        json,
+        "its data key is young enough",
+    )
+
+
+def _refuse_stdin(files: Sequence[str]) -> None:
+    if "-" in files:
+        raise UsageError("standard input has no place to write to")
+
+
+def _run(
+    work: Callable[[ksecrets.Session, Callable[[int, int], None] | None], TreeReport], json: bool, unchanged: str
+) -> int:
+    session = ksecrets.Session()
+    bar = _Bar()
+    try:
+        report = work(session, bar.update if bar.wanted else None)
+    finally:
+        bar.stop()
+        streams.notes(session)
+    if json:
+        from ksecrets.cli.report import as_json
+
+        streams.write(as_json(report.to_json()))
+    else:
+        _say(report, unchanged)
+    return report.exit_code
+
+
+def _say(report: TreeReport, unchanged: str) -> None:
+    many = len(report.files) > _SHOWN
+    for result in report.files:
+        if result.status in ("changed", "planned"):
+            if not many or report.dry_run:
+                # What a dry run finds is its data; what was done is said beside it.
+                (streams.report if report.dry_run else streams.status)(_line(result))
+        elif result.status == "unchanged" and not many:
+            streams.status(f"{result.path}  {unchanged}")
+    for result in report.of("failed"):
+        if result.error is not None:
+            streams.error(result.error)
+    if len(report.files) == 1 and not report.left:
+        return
+    parts = [
+        f"{len(found)} {word}"
+        for status, word in (
+            ("changed", "changed"),
+            ("planned", "to change"),
+            ("unchanged", "unchanged"),
+            ("plaintext", "not encrypted"),
+            ("failed", "failed"),
+        )
+        if (found := report.of(status))  # type: ignore[arg-type]
+    ]
+    if report.left:
+        parts.append(f"{report.left} left (run it again to go on)")
+    (streams.message if report.of("failed") or report.left else streams.status)(", ".join(parts) or "no files")
+
+
+def _line(result: FileResult) -> str:
+    values = f"{result.values} value{'' if result.values == 1 else 's'} " if result.values else ""
+    changes = [f"+{name}" for name in result.added] + [f"-{name}" for name in result.removed] + result.other
+    if result.new_key:
+        changes.append("new data key" + (f": {result.reason}" if result.reason else ""))
+    return f"{result.path}  {values}for {', '.join(result.readers)}" + (f"  ({'; '.join(changes)})" if changes else "")
+
+
+class _Bar:
+    """A progress bar on standard error where that is a terminal and nothing should be quiet."""
+
+    def __init__(self) -> None:
+        self.wanted = not streams.quiet and sys.stderr is not None and sys.stderr.isatty()
+        self._progress: Any = None
+        self._task: Any = None
+
+    def update(self, done: int, total: int) -> None:
+        """Draws by itself, in this thread: a thread of rich's would forbid a fork."""
+        if total < 2:
+            return
+        if self._progress is None:
+            try:
+                from rich.console import Console
+                from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+            except ImportError:  # it is an extra
+                self.wanted = False
+                return
+            self._progress = Progress(
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeRemainingColumn(),
+                console=Console(stderr=True),
+                transient=True,
+                auto_refresh=False,
+            )
+            self._task = self._progress.add_task("", total=total)
+            self._progress.start()
+        self._progress.update(self._task, completed=done, refresh=done % 10 == 0 or done == total)
+
+    def stop(self) -> None:
+        if self._progress is not None:
+            self._progress.stop()

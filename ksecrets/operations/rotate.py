@@ -1,0 +1,126 @@
+"""rotate: a new data key, and with it a new token for every value; the plaintext stays to the byte."""
+
+from __future__ import annotations
+
+from ksecrets.errors import UsageError
+from ksecrets.operations.reading import open_file, read
+from ksecrets.operations.session import Session
+from ksecrets.operations.writing import Encrypted, seal_file, store
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ksecrets.envelope.metadata import Metadata
+    from ksecrets.operations.rewrap.result import FileResult, TreeReport
+    from ksecrets.operations.rewrap.run import Progress
+    from ksecrets.operations.session import Place
+
+_DAYS = {"d": 1, "w": 7, "m": 30, "y": 365}
+_DAY = 24 * 3600
+
+
+def rotate(
+    paths: Sequence[str] = (),
+    *,
+    env: str | None = None,
+    changed_since: str | None = None,
+    older_than: str | None = None,
+    due: bool = False,
+    dry_run: bool = False,
+    progress: Progress | None = None,
+    session: Session | None = None,
+) -> TreeReport:
+    """Give files, and what is below folders, new data keys; without paths the repository around the working folder.
+
+    older_than: only files whose data key is at least so old (`90d`; w, m and y are 7, 30 and 365 days). due: only those
+    whose data key is older than `rotate-after` of the rules. How old a data key is, is what git tells (the first commit
+    that has it) and what the file does (it was changed under it): a shallow clone knows less. The other arguments and
+    the report are those of `updatekeys_all`. Each file carries the proof that its new data key follows the old one.
+
+    A file whose readers are not those of the rules is refused: that is for `updatekeys`.
+    """
+    from ksecrets.operations.rewrap.run import run
+    from ksecrets.operations.rewrap.selection import select
+
+    session = session or Session()
+    limit = _days(older_than) if older_than is not None else None
+    ages = _Ages(session)
+
+    def refine(result: FileResult, place: Place, metadata: Metadata) -> None:
+        after = place.policy.rotate_after if due and place.policy is not None else limit
+        result.status, result.new_key, result.reason = "planned", True, None
+        if after is not None:
+            age = ages.of(place, metadata)
+            result.reason = f"{age} days old"
+            result.new_key = age >= after
+        elif due:
+            result.new_key = False
+        if not result.new_key:
+            result.status, result.reason = "unchanged", None
+
+    selected = select(paths, session, env=env, changed_since=changed_since)
+    if limit is not None or due:
+        for file in selected:
+            ages.prepare(file.path)
+    return run(
+        selected,
+        session,
+        refine=refine,
+        write=lambda path: rotate_file(path, session=session),
+        dry_run=dry_run,
+        progress=progress,
+    )
+
+
+def rotate_file(path: str, *, session: Session | None = None) -> Encrypted:
+    """Give one file a new data key, and write it. Raises as reading and writing do; then nothing was written."""
+    session = session or Session()
+    reading = read(path, None, session)
+    opened = open_file(reading, session, keep_tokens=True)
+    result = seal_file(reading.place, opened.plaintext, session, previous=opened, fresh=True)
+    return store(result, session, reading.source)
+
+
+def _days(text: str) -> int:
+    count, unit = text[:-1], text[-1:]
+    if unit not in _DAYS or not (count.isascii() and count.isdigit() and len(count) < 6):
+        raise UsageError("a number of days, weeks, months or years is expected for --older-than", hint="such as 90d")
+    return int(count) * _DAYS[unit]
+
+
+class _Ages:
+    """How old data keys are, at least: git is asked once for a whole repository."""
+
+    __slots__ = ("_first", "_now", "_session")
+
+    def __init__(self, session: Session) -> None:
+        import time
+
+        self._session = session
+        self._now = time.time()
+        self._first: dict[str, dict[str, int]] = {}
+
+    def prepare(self, path: str) -> None:
+        """Ask git now, before the work is spread over processes."""
+        from ksecrets.errors import KsecretsError
+
+        try:
+            place = self._session.place(path)
+        except KsecretsError:
+            return  # said when it is this file's turn
+        repository = self._session.repository(place)
+        if repository is not None and repository.top not in self._first:
+            from ksecrets.repository.bulk import first_seen_kids
+
+            self._first[repository.top] = first_seen_kids(repository)
+
+    def of(self, place: Place, metadata: Metadata) -> int:
+        """Full days, at least 0."""
+        from datetime import datetime
+
+        known = [datetime.fromisoformat(metadata.lastmodified).timestamp()]
+        if metadata.extension is not None and place.top is not None:
+            first = self._first.get(self._session.repository(place).top, {})  # type: ignore[union-attr]
+            known += [first[metadata.extension.kid]] if metadata.extension.kid in first else []
+        return max(0, int((self._now - min(known)) / _DAY))
