@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from ksecrets.operations.history.drift import drift
     from ksecrets.operations.history.log import log
     from ksecrets.operations.info import Info, info
+    from ksecrets.operations.merging.merge import Merged, merge
+    from ksecrets.operations.merging.resolve import resolve
     from ksecrets.operations.people.access import access
     from ksecrets.operations.people.exposure import exposure
     from ksecrets.operations.people.grant import grant
@@ -86,6 +88,9 @@ _MODULES = {
     "review": "operations.review.judge",
     "revoke": "operations.people.revoke",
     "rotate": "operations.rotate",
+    "merge": "operations.merging.merge",
+    "Merged": "operations.merging.merge",
+    "resolve": "operations.merging.resolve",
     "seal": "operations.seal",
     "set": "operations.change",
     "unset": "operations.change",
@@ -101,6 +106,7 @@ __all__ = [
     "Finding",
     "Info",
     "KsecretsError",
+    "Merged",
     "Report",
     "Session",
     "__version__",
@@ -122,7 +128,9 @@ __all__ = [
     "init",
     "keygen",
     "log",
+    "merge",
     "request",
+    "resolve",
     "review",
     "revoke",
     "rotate",

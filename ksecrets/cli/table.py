@@ -289,6 +289,15 @@ COMMANDS = (
         "the commits of this clone. Needs no key.",
     ),
     Command(
+        "resolve",
+        "cli.merge:resolve",
+        "Finish a merge that git left in conflict.",
+        arguments=(_FILE,),
+        text="Merges the three versions that git keeps, value by value, also where git merged without the driver. "
+        "Where both sides changed the same value, the editor shows the plaintext with conflict markers, in memory as "
+        "for `edit`. Merge the configuration first: its readers are the file's. The result is added to the index.",
+    ),
+    Command(
         "seal",
         "cli.files:seal",
         "Seal files that lost their seal, after a look at what changed.",

@@ -245,6 +245,10 @@ class Repository:
                 return ref
         return None
 
+    def add(self, path: str) -> None:
+        """Put the file at `path`, as it is in the working tree, into the index: it no longer conflicts."""
+        self._output("add", "--", path)
+
     def config_get(self, name: str) -> str | None:
         """The last value of `name` in this clone's own configuration, None where it is not set."""
         code, out, err = self._try("config", "--local", "-z", "--get", name)

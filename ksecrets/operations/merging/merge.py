@@ -121,7 +121,9 @@ def finish(versions: Versions, plaintext: str, session: Session) -> Encrypted:
             )
         if rules != wanted:
             session.note(f"its readers are now those of {place.policy.source}", place.path)
-        return seal_file(place, plaintext, session, previous=_previous(versions), same_readers=False)
+        previous = _previous(versions)
+        same = identities_of(previous.metadata) == rules
+        return seal_file(place, plaintext, session, previous=previous, same_readers=same)
     return _carried(versions, session, plaintext)
 
 

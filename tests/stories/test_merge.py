@@ -1,0 +1,332 @@
+"""Merges of encrypted files on real git: with the driver, without it and then `resolve`, with a key and without."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+import ksecrets
+from tests.conftest import Cli, Repo
+from tests.merges import edited, git_merge, merged_meaning, values
+
+DEV = "env/dev/secrets.yaml"
+TEXT = "# the shop\ndb:\n  user: app\n  password: s3cret\n  port: 5432\nkey: |\n  one\n  two\n"
+ROUNDS = max(2, int(os.environ.get("KSECRETS_MERGE_ROUNDS", "30")) // 10)
+
+
+class Shop:
+    """A repository with one encrypted file on main. `side` changes it on a branch of its own, `change` where we are."""
+
+    def __init__(self, repo: Repo, cli: Cli) -> None:
+        self.repo = repo
+        self.cli = cli
+        cli("init").ok()
+        self.write(TEXT)
+        repo.commit("base")
+
+    def write(self, plaintext: str) -> None:
+        self.repo.write(DEV, plaintext)
+        self.cli("-q", "encrypt", "-i", DEV).ok()
+
+    def change(self, *replaced: tuple[str, str]) -> str:
+        text = self.plaintext()
+        for old, new in replaced:
+            assert old in text
+            text = text.replace(old, new)
+        self.write(text)
+        return self.repo.commit()
+
+    def side(self, *replaced: tuple[str, str], branch: str = "side") -> str:
+        self.repo.git("checkout", "--quiet", "-b", branch)
+        commit = self.change(*replaced)
+        self.repo.git("checkout", "--quiet", "main")
+        return commit
+
+    def plaintext(self) -> str:
+        return self.cli("decrypt", "--require-seal", DEV).ok().stdout
+
+    def text(self) -> str:
+        return (self.repo / DEV).read_text()
+
+    def without_driver(self) -> None:
+        self.repo.git("config", "--remove-section", "merge.ksecrets")
+
+    def git(self, *words: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["git", *words], cwd=self.repo.path, capture_output=True, text=True, env={**os.environ, **(env or {})}
+        )
+
+    def resolve(self, decided: str | None = None, tmp_path: Path | None = None) -> str:
+        """Runs `resolve`; gives what the editor saw. Without `decided`, an editor is a failure."""
+        if decided is None:
+            self.cli("resolve", DEV, env={"EDITOR": "false"}).ok()
+            return ""
+        assert tmp_path is not None
+        seen, new, editor = tmp_path / "seen", tmp_path / "new", tmp_path / "editor.sh"
+        new.write_text(decided)
+        editor.write_text(f'#!/bin/sh\ncat "$1" >> {seen}\ncat {new} > "$1"\n')
+        editor.chmod(0o755)
+        self.cli("resolve", DEV, env={"EDITOR": str(editor)}).ok()
+        return seen.read_text()
+
+
+@pytest.fixture
+def shop(repo: Repo, cli: Cli) -> Shop:
+    return Shop(repo, cli)
+
+
+def everything(repo: Repo) -> bytes:
+    """All objects of git, and all files, also those of git itself."""
+    found = subprocess.run(
+        ["git", "cat-file", "--batch-all-objects", "--batch"], cwd=repo.path, capture_output=True, check=True
+    ).stdout
+    for folder, _, names in os.walk(repo.path):
+        for name in names:
+            found += (Path(folder) / name).read_bytes()
+    return found
+
+
+PAIRS = [
+    pytest.param([("5432", "5433")], [("two", "three")], id="different values"),
+    pytest.param([("user: app", "user: me")], [("s3cret", "horse")], id="neighbours"),
+    pytest.param([("  port", "  host: h\n  port")], [("key:", "new: 1\nkey:")], id="both add"),
+    pytest.param([("  user: app\n", "")], [("s3cret", "horse")], id="one removed beside one changed"),
+    pytest.param([("# the shop", "# our shop")], [("app", "me")], id="a comment and a value"),
+    pytest.param([("s3cret", "horse")], [("s3cret", "horse")], id="the same on both sides"),
+]
+
+
+@pytest.mark.parametrize("driver", [True, False], ids=["driver", "without driver, then resolve"])
+@pytest.mark.parametrize(("ours", "theirs"), PAIRS)
+def test_merge(shop: Shop, ours: list[tuple[str, str]], theirs: list[tuple[str, str]], driver: bool) -> None:
+    shop.side(*theirs)
+    shop.change(*ours)
+    expected = TEXT
+    for old, new in dict.fromkeys((*ours, *theirs)):
+        expected = expected.replace(old, new)
+    if driver:
+        shop.repo.git("merge", "--quiet", "-m", "merged", "side")
+    else:
+        shop.without_driver()
+        # Two encryptions of the same change can be equal: then git has nothing to merge.
+        if shop.git("merge", "-m", "merged", "side").returncode != 0:
+            shop.resolve()
+            shop.repo.git("commit", "--quiet", "-m", "merged")
+    assert shop.plaintext() == expected
+    assert shop.repo.git("status", "--porcelain") == ""
+    shop.cli("check").ok()
+
+
+@pytest.mark.parametrize("driver", [True, False])
+def test_a_conflict_shows_no_plaintext(shop: Shop, tmp_path: Path, driver: bool) -> None:
+    """security.md rule 9: grep a canary through everything that git has, rerere too."""
+    shop.repo.git("config", "rerere.enabled", "true")
+    shop.side(("s3cret", "canary-theirs"), ("two", "three"))
+    shop.change(("s3cret", "canary-ours"), ("5432", "5433"))
+    if not driver:
+        shop.without_driver()
+    done = shop.git("merge", "side")
+    assert done.returncode == 1
+    assert shop.repo.git("ls-files", "-u").count(DEV) == 3
+    if driver:
+        assert f"1 value to decide: ksecrets resolve {DEV}" in done.stderr
+        inside = shop.text().split("<<<<<<< ours\n")[1].split(">>>>>>> theirs")[0]
+        assert [line.split(":")[0].strip() for line in inside.splitlines()] == ["password", "=======", "password"]
+    assert b"canary" not in everything(shop.repo)
+    wanted = TEXT.replace("s3cret", "decided").replace("two", "three").replace("5432", "5433")
+    seen = shop.resolve(wanted, tmp_path)
+    assert "<<<<<<< ours\n  password: canary-ours\n||||||| base\n  password: s3cret\n=======\n" in seen
+    assert shop.plaintext() == wanted
+    shop.repo.git("commit", "--quiet", "-m", "merged")
+    raw = everything(shop.repo)
+    assert b"canary" not in raw
+    assert b"decided" not in raw.replace(b"to decide", b"")
+
+
+def test_markers_that_were_added_or_committed_are_resolved_as_well(shop: Shop) -> None:
+    shop.side(("s3cret", "horse"))
+    shop.change(("user: app", "user: me"))
+    shop.without_driver()
+    assert shop.git("merge", "side").returncode == 1
+    shop.repo.git("add", DEV)
+    merged = TEXT.replace("s3cret", "horse").replace("user: app", "user: me")
+    before = shop.text()
+    shop.resolve()
+    assert shop.plaintext() == merged
+    shop.repo.write(DEV, before)
+    shop.repo.git("commit", "--quiet", "--all", "-m", "with markers in it")
+    shop.resolve()
+    assert shop.plaintext() == merged
+
+
+def test_resolve_without_a_conflict_says_so(shop: Shop) -> None:
+    done = shop.cli("resolve", DEV)
+    assert (done.code, "has no conflict" in done.stderr) == (1, True)
+
+
+def test_a_file_that_one_side_removed(shop: Shop) -> None:
+    shop.repo.git("checkout", "--quiet", "-b", "side")
+    shop.repo.git("rm", "--quiet", DEV)
+    shop.repo.git("commit", "--quiet", "-m", "removed")
+    shop.repo.git("checkout", "--quiet", "main")
+    shop.change(("s3cret", "horse"))
+    assert shop.git("merge", "side").returncode == 1
+    done = shop.cli("resolve", DEV)
+    assert (done.code, "one side changed it, the other removed it" in done.stderr) == (1, True)
+
+
+def test_a_marker_that_is_left_is_not_sealed(shop: Shop, tmp_path: Path) -> None:
+    shop.side(("s3cret", "horse"))
+    shop.change(("s3cret", "battery"))
+    shop.git("merge", "side")
+    before = shop.text()
+    done = shop.cli("resolve", DEV, env={"EDITOR": "true"})
+    assert (done.code, f"{DEV}:4: a conflict marker is left" in done.stderr) == (1, True)
+    assert shop.text() == before
+
+
+def test_rebase(shop: Shop) -> None:
+    shop.side(("s3cret", "horse"))
+    shop.change(("user: app", "user: me"))
+    shop.repo.git("checkout", "--quiet", "side")
+    shop.repo.git("rebase", "--quiet", "main")
+    assert shop.plaintext() == TEXT.replace("s3cret", "horse").replace("user: app", "user: me")
+
+
+def test_cherry_pick_and_revert(shop: Shop) -> None:
+    picked = shop.side(("s3cret", "horse"))
+    shop.change(("user: app", "user: me"))
+    shop.repo.git("cherry-pick", picked)
+    assert shop.plaintext() == TEXT.replace("s3cret", "horse").replace("user: app", "user: me")
+    shop.repo.git("revert", "--no-edit", "HEAD~1")
+    assert shop.plaintext() == TEXT.replace("s3cret", "horse")
+
+
+def test_stash(shop: Shop) -> None:
+    shop.write(TEXT.replace("s3cret", "horse"))
+    shop.repo.git("stash", "--quiet")
+    shop.change(("user: app", "user: me"))
+    shop.repo.git("stash", "pop", "--quiet")
+    assert shop.plaintext() == TEXT.replace("s3cret", "horse").replace("user: app", "user: me")
+
+
+def test_octopus(shop: Shop) -> None:
+    """git asks no driver in an octopus merge: of one file it refuses it, and the branches are merged one by one."""
+    shop.side(("s3cret", "horse"), branch="one")
+    shop.side(("5432", "5433"), branch="two")
+    shop.change(("user: app", "user: me"))
+    before = shop.text()
+    assert shop.git("merge", "-m", "merged", "one", "two").returncode == 2
+    shop.repo.git("reset", "--quiet", "--merge")
+    assert shop.text() == before
+    for branch in ("one", "two"):
+        shop.repo.git("merge", "--quiet", "-m", "merged", branch)
+    expected = TEXT.replace("s3cret", "horse").replace("user: app", "user: me").replace("5432", "5433")
+    assert shop.plaintext() == expected
+
+
+def test_criss_cross(shop: Shop) -> None:
+    """git makes up a base of two, which conflict: it must still be a file that opens."""
+    shop.side(("s3cret", "horse"))
+    shop.change(("s3cret", "battery"))
+    for branch, other in (("one", "side"), ("two", "side")):
+        shop.repo.git("checkout", "--quiet", "-b", branch, "main")
+        shop.git("merge", "--no-commit", other)
+        shop.repo.git("checkout", "--ours", DEV)
+        shop.write(TEXT.replace("s3cret", branch))
+        shop.repo.commit(f"merged into {branch}")
+    done = shop.git("merge", "one")
+    assert done.returncode == 1
+    assert "not merged" not in done.stderr
+    assert shop.text().count("<<<<<<< ours") == 1
+
+
+def test_without_the_key_a_conflict_of_tokens_is_left(shop: Shop, tmp_path: Path) -> None:
+    shop.side(("s3cret", "canary-theirs"))
+    shop.change(("5432", "5433"))
+    nobody = tmp_path / "nobody"
+    nobody.mkdir()
+    env = {"HOME": str(nobody), "XDG_CONFIG_HOME": str(nobody), "GIT_CONFIG_GLOBAL": os.environ["HOME"] + "/.gitconfig"}
+    done = shop.git("merge", "side", env=env)
+    assert done.returncode == 1
+    assert f"with a key: ksecrets resolve {DEV}" in done.stderr
+    assert b"canary" not in everything(shop.repo)
+    assert shop.cli("decrypt", DEV).code != 0
+    shop.resolve()
+    assert shop.plaintext() == TEXT.replace("s3cret", "canary-theirs").replace("5432", "5433")
+
+
+def test_a_driver_that_is_gone_leaves_a_conflict(shop: Shop) -> None:
+    shop.side(("s3cret", "horse"))
+    shop.change(("5432", "5433"))
+    name = "merge.ksecrets.driver"
+    shop.repo.git("config", name, shop.repo.git("config", name).rstrip("\n").replace(".py", "-is-gone.py"))
+    assert shop.git("merge", "side").returncode == 1
+    shop.resolve()
+    assert shop.plaintext() == TEXT.replace("s3cret", "horse").replace("5432", "5433")
+
+
+def test_a_path_that_a_shell_would_run(shop: Shop) -> None:
+    """A file name from anybody's branch reaches the driver's command line."""
+    path = "env/dev/secrets $(touch ran)'`touch ran`;%O.yaml"
+    shop.repo.write(path, TEXT)
+    shop.cli("-q", "encrypt", "-i", path).ok()
+    shop.repo.commit()
+    shop.repo.git("checkout", "--quiet", "-b", "side")
+    shop.cli("-q", "set", path, "db.user", input="me").ok()
+    shop.repo.commit()
+    shop.repo.git("checkout", "--quiet", "main")
+    shop.cli("-q", "set", path, "db.password", input="horse").ok()
+    shop.repo.commit()
+    shop.repo.git("merge", "--quiet", "-m", "merged", "side")
+    assert shop.cli("get", path, "db.user").ok().stdout == "me"
+    assert not (shop.repo / "ran").exists()
+
+
+def test_modules_of_the_repository_are_not_imported(shop: Shop) -> None:
+    for name in ("yaml.py", "ksecrets.py", "sitecustomize.py", "pyrage.py", "difflib.py"):
+        shop.repo.write(name, "raise SystemExit('taken from the repository')\n")
+    shop.repo.commit()
+    shop.side(("s3cret", "horse"))
+    shop.change(("app", "me"))
+    done = shop.git("merge", "-m", "merged", "side", env={"PYTHONPATH": str(shop.repo.path)})
+    assert (done.returncode, "taken from" in done.stderr) == (0, False)
+
+
+def test_random_branches(shop: Shop, tmp_path: Path) -> None:
+    """Real branches, merged by the driver; the same by `resolve` after a merge without it."""
+    session = ksecrets.Session()
+
+    def commit(text: str, branch: str, start: str) -> None:
+        shop.repo.git("checkout", "--quiet", "-B", branch, start)
+        shop.repo.write(DEV, text)
+        ksecrets.encrypt(DEV, write=True, session=session)
+        shop.repo.commit(branch)
+
+    for seed in range(ROUNDS):
+        dice = random.Random(1_000_000 + seed)
+        base = values(dice)
+        touched: set[tuple[str, str]] = set()
+        ours, theirs = edited(base, dice, "ours", touched), edited(base, dice, "theirs", touched)
+        commit(base.text, "base", "main")
+        commit(ours.text, "ours", "base")
+        commit(theirs.text, "theirs", "base")
+        shop.repo.git("checkout", "--quiet", "-B", "merged", "ours")
+        shop.repo.git("merge", "--quiet", "-m", "merged", "theirs")
+        by_driver = shop.plaintext()
+        shop.repo.git("config", "--rename-section", "merge.ksecrets", "merge.off")
+        shop.repo.git("checkout", "--quiet", "-B", "merged", "ours")
+        assert shop.git("merge", "theirs").returncode == 1
+        shop.resolve()
+        shop.repo.git("commit", "--quiet", "-m", "resolved")
+        shop.repo.git("config", "--rename-section", "merge.off", "merge.ksecrets")
+        assert shop.plaintext() == by_driver, seed
+        by_git = git_merge(tmp_path, base.text, ours.text, theirs.text)
+        assert by_git in (None, by_driver), seed
+        found = yaml.safe_load(by_driver)
+        assert {(s, k) for s, of in found.items() for k in of} == set(merged_meaning(base, ours, theirs)), seed
