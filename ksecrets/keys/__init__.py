@@ -20,7 +20,7 @@ _MODULES: dict[str, tuple[str, str | None]] = {
     "azure_kv": ("Azure Key Vault", None),
     "hc_vault": ("HashiCorp Vault", None),
     "hckms": ("Huawei Cloud KMS", None),
-    "pgp": ("PGP", None),
+    "pgp": ("PGP", "ksecrets.keys.pgp"),
 }
 
 

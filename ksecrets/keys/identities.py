@@ -7,6 +7,7 @@ Sources, in the order in which they are asked:
     {KSECRETS,SOPS}_AGE_SSH_PRIVATE_KEY_FILE, {KSECRETS,SOPS}_AGE_SSH_PRIVATE_KEY_CMD, ~/.ssh/id_ed25519, ~/.ssh/id_rsa
     sops/age/keys.txt in the user's configuration folder
     the keyring of the system: with KSECRETS_KEYRING=1, or where keygen put a key there (=0: never)
+    the user's gpg, for a file with PGP recipients
 
 Files and ssh keys may be under a passphrase; `keys.prompt` asks for it when the key is needed.
 
@@ -33,8 +34,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from ksecrets.envelope.recipient import Stanza
+    from ksecrets.envelope.recipient import Identity, Stanza
     from ksecrets.keys.age import AgeIdentity
+    from ksecrets.keys.pgp import PgpIdentity
 
 PREFIXES = ("KSECRETS_", "SOPS_")
 _KEYS = ("AGE_KEY", "AGE_KEY_FILE", "AGE_KEY_CMD")
@@ -85,14 +87,21 @@ def keyring_marker(environ: Mapping[str, str]) -> str | None:
 class Identities:
     """All identities at hand, found as they are needed; each source is read once.
 
-    Iterating gives every one of them (and runs every command); `for_stanzas` is what opening a file uses.
+    Iterating gives every age identity (and runs every command); `for_stanzas` is what opening a file uses.
     notes: remarks for stderr, such as a key file that others can read; grows as sources are read.
     """
 
-    __slots__ = ("_environ", "_sources", "notes")
+    __slots__ = ("_gpg", "_gpg_of", "_sources", "notes")
 
-    def __init__(self, sources: Sequence[Source], notes: list[str] | None = None) -> None:
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        notes: list[str] | None = None,
+        gpg_of: tuple[Mapping[str, str], Prompt] | None = None,
+    ) -> None:
         self._sources = tuple(sources)
+        self._gpg_of = gpg_of
+        self._gpg: PgpIdentity | None = None
         self.notes = [] if notes is None else notes
 
     @classmethod
@@ -132,13 +141,13 @@ class Identities:
             sources.append(
                 KeyringSource(keyring_marker(environ), always=environ.get(KEYRING_VARIABLE, "") not in ("", "0"))
             )
-        return cls(sources, notes)
+        return cls(sources, notes, (environ, prompt))
 
     def __iter__(self) -> Iterator[AgeIdentity]:
         for source in self._sources:
             yield from source.identities([])
 
-    def for_stanzas(self, stanzas: Sequence[Stanza]) -> Iterator[AgeIdentity]:
+    def for_stanzas(self, stanzas: Sequence[Stanza]) -> Iterator[Identity]:
         """The identities that some stanza is labelled for, source by source, read only as far as it is asked.
 
         An identity that hides its recipient (an RSA key in a PEM file) is given where its kind fits.
@@ -151,6 +160,12 @@ class Identities:
             for identity in source.identities(recipients):
                 if any(identity.fits(stanza) for stanza in stanzas):
                     yield identity
+        if self._gpg_of is not None and any(stanza.service == "pgp" for stanza in stanzas):
+            if self._gpg is None:
+                from ksecrets.keys.pgp import PgpIdentity
+
+                self._gpg = PgpIdentity(*self._gpg_of)
+            yield self._gpg
 
     def describe(self, name_of: Callable[[str, dict[str, str]], str | None] | None = None) -> list[str]:
         """What was read so far, for messages: `KSECRETS_AGE_KEY (ci-dev)`, `~/.ssh/id_rsa: has a passphrase`.
@@ -168,6 +183,8 @@ class Identities:
                     text += f" ({name or short_recipient('age', fields)})"
                 tried.append(text)
             tried += [problem.message for problem in source.problems]
+        if self._gpg is not None:
+            tried.append(f"{self._gpg.where} (PGP)")
         return tried
 
     @property

@@ -15,11 +15,12 @@ import os
 from ksecrets.envelope.recipient import check_length
 from ksecrets.errors import ConfigError, KsecretsError
 from ksecrets.keys.age import SERVICE, AgeIdentity, AgeRecipient
+from ksecrets.keys.programs import find_program
 from ksecrets.keys.prompt import Prompt, ask_line, show
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from typing import Any
 
     from ksecrets.envelope.recipient import Stanza
@@ -52,7 +53,7 @@ class PluginRecipient(AgeRecipient):
                 "and a repository may not start programs",
                 hint=f"if you know and want this plugin, set {PLUGINS_VARIABLE}={self.plugin}",
             )
-        _require_program(self.plugin, environ)
+        _require_program(self.plugin)
         person = _Person(Prompt(environ))
         try:
             through = pyrage.plugin.RecipientPluginV1(self.plugin, [self._native], [], person)
@@ -88,7 +89,7 @@ class PluginIdentity(AgeIdentity):
         if self._prompt.never:
             raise ConfigError(f"{self.where}: age-plugin-{self.plugin} may ask somebody, and asking is turned off")
         try:
-            _require_program(self.plugin, os.environ)
+            _require_program(self.plugin)
         except ConfigError as error:
             raise ConfigError(f"{self.where}: {error.message}", hint=error.hint) from None
         failure: KsecretsError | None = None
@@ -152,19 +153,9 @@ def parse_identity(text: str, where: str, prompt: Prompt | None = None) -> Plugi
     return PluginIdentity(native, name, where=where, prompt=prompt or Prompt(os.environ))
 
 
-def _require_program(plugin: str, environ: Mapping[str, str]) -> None:
-    """ConfigError unless the program that pyrage would start stands in an absolute folder of the PATH."""
-    name = f"age-plugin-{plugin}"
-    suffixes = environ.get("PATHEXT", ".EXE").split(os.pathsep) if os.name == "nt" else [""]
-    for folder in environ.get("PATH", os.defpath).split(os.pathsep):
-        if any(os.access(os.path.join(folder or ".", name + suffix), os.X_OK) for suffix in suffixes):
-            if os.path.isabs(folder):
-                return
-            raise ConfigError(
-                f"{name} stands in a relative folder of the PATH, where a repository could have put it",
-                hint="name only absolute folders in PATH",
-            )
-    raise ConfigError(f"there is no {name} on the PATH", hint="install the plugin")
+def _require_program(plugin: str) -> None:
+    # in the PATH of the process, where pyrage looks
+    find_program(f"age-plugin-{plugin}", os.environ, hint="install the plugin")
 
 
 class _Person:
