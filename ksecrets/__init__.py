@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from ksecrets.operations.history.blame import blame
     from ksecrets.operations.history.drift import drift
     from ksecrets.operations.history.log import log
+    from ksecrets.operations.history.scan import scan
     from ksecrets.operations.info import Info, info
     from ksecrets.operations.merging.merge import Merged, merge
     from ksecrets.operations.merging.resolve import resolve
@@ -87,6 +88,7 @@ _MODULES = {
     "request": "operations.people.request",
     "review": "operations.review.judge",
     "revoke": "operations.people.revoke",
+    "scan": "operations.history.scan",
     "rotate": "operations.rotate",
     "merge": "operations.merging.merge",
     "Merged": "operations.merging.merge",
@@ -134,6 +136,7 @@ __all__ = [
     "review",
     "revoke",
     "rotate",
+    "scan",
     "seal",
     "set",
     "unset",

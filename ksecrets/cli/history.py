@@ -1,4 +1,4 @@
-"""log, blame and drift: what git and the tokens tell without keys."""
+"""log, blame, scan and drift: what git and the tokens tell without keys."""
 
 from __future__ import annotations
 
@@ -6,15 +6,21 @@ import sys
 
 import ksecrets
 from ksecrets.cli import streams
-from ksecrets.errors import EXIT_FAILED
+from ksecrets.errors import EXIT_CHECK, EXIT_FAILED
 from ksecrets.operations.history.view import (
     entry_data,
+    leak_data,
     line_data,
     pair_data,
     render_blame,
     render_drift,
     render_entry,
+    render_leaks,
 )
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 def log(file: str | None, key: str | None, rev: str | None, json: bool) -> int | None:
@@ -68,3 +74,19 @@ def drift(left: str, right: str, values: bool, json: bool, exit_code: bool) -> i
         streams.write(render_drift(pairs, left, right, color=streams.has_colour(sys.stdout)))
     drifted = any(pair.drifts or pair.notes or None in (pair.left, pair.right) for pair in pairs)
     return EXIT_FAILED if exit_code and drifted else None
+
+
+def scan(paths: Sequence[str], json: bool) -> int | None:
+    """The command `scan`."""
+    session = ksecrets.Session()
+    try:
+        leaks = ksecrets.scan(paths, session=session)
+    finally:
+        streams.notes(session)
+    if json:
+        from ksecrets.cli.report import as_json
+
+        streams.write(as_json([leak_data(leak) for leak in leaks]))
+    else:
+        streams.write(render_leaks(leaks, color=streams.has_colour(sys.stdout)))
+    return EXIT_CHECK if leaks else None

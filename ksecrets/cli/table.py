@@ -343,6 +343,15 @@ COMMANDS = (
         options=(_JSON,),
     ),
     Command(
+        "scan",
+        "cli.history:scan",
+        "Find plaintext that history already has; needs no key.",
+        arguments=(_PATHS,),
+        options=(_JSON,),
+        text="In every branch, tag and stash: values that the rules want encrypted, by the path that their file had then. "
+        "The values are not shown. Exits with 6 where there are any.",
+    ),
+    Command(
         "drift",
         "cli.history:drift",
         "Show which keys one environment has and the other lacks, and types that differ; needs no key.",
@@ -462,7 +471,7 @@ EXIT_CODES = (
     (3, "A bug in ksecrets."),
     (4, "No identity at hand opens the file."),
     (5, "Tampered: a token, the MAC or the seal does not hold. Nothing was printed or written."),
-    (6, "`check` found something."),
+    (6, "`check` or `scan` found something."),
     (130, "Interrupted (Ctrl-C)."),
     (141, "Nobody reads the output any more (a closed pipe)."),
 )

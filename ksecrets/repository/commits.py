@@ -88,10 +88,13 @@ class Commit:
         return f"<Commit {self.id[:12]}, {len(self.files)} files>"
 
 
-def commits(repository: Repository, revision: str) -> Iterator[Commit]:
-    """The commits that `revision` reaches, children before parents, else newest first. Raises KsecretsError."""
-    tip = repository.resolve(revision)
-    process = repository.start(*_WORDS, tip, "--")
+def commits(repository: Repository, revision: str | None) -> Iterator[Commit]:
+    """The commits that `revision` reaches, children before parents, else newest first. Raises KsecretsError.
+
+    None: those that any ref reaches, the stash too, and HEAD where it is detached.
+    """
+    tips = [repository.resolve(revision)] if revision is not None else ["--all"]
+    process = repository.start(*_WORDS, *tips, "--")
     try:
         yield from _parsed(_fields(process))
         _, err = process.communicate()

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from ksecrets.operations.history.blame import Line
     from ksecrets.operations.history.drift import Drift, Pair
+    from ksecrets.operations.history.scan import Leak
     from ksecrets.operations.history.steps import Step
     from ksecrets.operations.history.versions import Where
     from ksecrets.operations.history.walk import Entry, Touched
@@ -44,6 +45,7 @@ _COLORS = {"+": "32", "-": "31", "~": "33", ">": "36", "k": "2", "e": "36", "!":
 _STATUS = {"A": "new", "D": "deleted"}
 _DAY = 86400
 _SHORT = 10
+_MOST_IDS = 5
 
 
 def render_entry(entry: Entry, *, every: bool = False, color: bool = False) -> str:
@@ -144,6 +146,35 @@ def pair_data(pair: Pair) -> dict[str, object]:
             }
             for each in pair.drifts
         ],
+    }
+
+
+def render_leaks(leaks: Sequence[Leak], *, color: bool = False) -> str:
+    """What stood in plaintext: for each file its commits, and a line for each value."""
+    if not leaks:
+        return "no plaintext in history\n"
+    lines = []
+    for leak in leaks:
+        count = "1 commit" if len(leak.commits) == 1 else f"{len(leak.commits)} commits"
+        ids = ", ".join(each[:_SHORT] for each in leak.commits[:_MOST_IDS])
+        more = ", ..." if len(leak.commits) > _MOST_IDS else ""
+        about = f"  ({leak.environment})" if leak.environment else ""
+        lines.append(f"{visible(leak.path)}{about}")
+        lines.append(_painted(_COLORS["!"], f"  ! PLAINTEXT in {count}: {ids}{more}", color))
+        lines += [f"    {where_text(where)}" for where in leak.values]
+    lines.append("")
+    lines.append("hint: replace these values where they are used; whoever has a copy of the repository has them,")
+    lines.append("  and a rewritten history does not take them back")
+    return "\n".join(lines) + "\n"
+
+
+def leak_data(leak: Leak) -> dict[str, object]:
+    """One file with plaintext as data for `json`."""
+    return {
+        "path": leak.path,
+        "environment": leak.environment,
+        "commits": list(leak.commits),
+        "values": [_where_data(where) for where in leak.values],
     }
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ksecrets.repository.commits import Commit, FileChange
     from ksecrets.repository.repository import Batch, Repository
     from ksecrets.rules.load import Rules
+    from ksecrets.rules.policy import Policy
 
 _NAMES = (".yaml", ".yml")
 _WINDOW = 1000  # commits whose blobs are measured at once
@@ -32,10 +33,11 @@ class Touched:
     """A file in a commit. path: in the commit, or the last one of a deleted file. old_path: where it was renamed.
 
     status: git's letter, A, D, M or R. steps: in the order of the file. notes: what else can be said, a line each.
-    plaintext: it is not encrypted in this commit, and was before, or its environment wants it.
+    plaintext: it is not encrypted in this commit, and was before, or its environment wants it. version: as it is in the
+    commit, None where it is gone.
     """
 
-    __slots__ = ("environment", "notes", "old_path", "path", "plaintext", "status", "steps")
+    __slots__ = ("environment", "notes", "old_path", "path", "plaintext", "status", "steps", "version")
 
     def __init__(self, path: str, old_path: str | None, status: str, environment: str | None) -> None:
         self.path = path
@@ -43,6 +45,7 @@ class Touched:
         self.status = status
         self.environment = environment
         self.plaintext = False
+        self.version: Version | None = None
         self.steps: list[Step] = []
         self.notes: list[str] = []
 
@@ -73,7 +76,7 @@ class Walk:
         self._kept: dict[str, Version | bytes] = {}
         self._kept_bytes = 0
         self._sizes: dict[str, int] = {}
-        self._environments: dict[str, str | None] = {}
+        self._policies: dict[str, Policy | None] = {}
         self._rules = _rules(repository, session)
 
     def __enter__(self) -> Walk:
@@ -82,10 +85,11 @@ class Walk:
     def __exit__(self, *_: object) -> None:
         self._batch.close()
 
-    def entries(self, revision: str, file: str | None = None, folder: str | None = None) -> Iterator[Entry]:
+    def entries(self, revision: str | None, file: str | None = None, folder: str | None = None) -> Iterator[Entry]:
         """Children before parents; commits without a change to any file of secrets are left out.
 
-        file: only this one, under the names that it had. folder: only what is below. Paths are those of the repository.
+        revision: the commit to begin with; None for every branch, tag and stash (then without `file`). file: only this
+        one, under the names that it had. folder: only what is below. Paths are those of the repository.
         """
         names: dict[str, set[str]] = {}
         for window in _windows(commits(self.repository, revision)):
@@ -110,13 +114,17 @@ class Walk:
 
     def environment(self, path: str) -> str | None:
         """The environment of a path by the rules of the working tree; None also where they are broken for it."""
-        if path not in self._environments:
+        policy = self.policy(path)
+        return policy.environment if policy is not None else None
+
+    def policy(self, path: str) -> Policy | None:
+        """What the rules of the working tree say of a path; None also where they are broken for it."""
+        if path not in self._policies:
             try:
-                policy = self._rules.policy(path) if self._rules is not None else None
+                self._policies[path] = self._rules.policy(path) if self._rules is not None else None
             except KsecretsError:
-                policy = None
-            self._environments[path] = policy.environment if policy is not None else None
-        return self._environments[path]
+                self._policies[path] = None
+        return self._policies[path]
 
     # -- which files ---------------------------------------------------------------------------------------------------
 
@@ -171,6 +179,7 @@ class Walk:
         origin = next((path for path, _ in change.origins if path is not None), None)
         status = "D" if new is None else "A" if origin is None else "R" if origin != change.path else "M"
         touched = Touched(path, origin if status == "R" else None, status, environment)
+        touched.version = new
         encrypted_before = any(old is not None and old.envelope is not None for old in olds)
         if new is not None and new.envelope is None and new.problem is None:
             touched.plaintext = environment is not None or encrypted_before
