@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ksecrets.storage.atomic import Source
 
 REQUIRE_SEAL = "KSECRETS_REQUIRE_SEAL"
-FINISH_MERGE = "finish the merge; `git checkout --ours FILE` or `--theirs` takes one whole side"
+FINISH_MERGE = "ksecrets resolve FILE"
 
 
 class Reading:
