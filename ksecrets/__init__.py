@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from ksecrets.operations.diff import Change, FileDiff, diff
     from ksecrets.operations.edit import edit
     from ksecrets.operations.encrypt import encrypt
+    from ksecrets.operations.explain import Explained, explain
     from ksecrets.operations.get import get
     from ksecrets.operations.guard import guard
     from ksecrets.operations.history.blame import blame
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from ksecrets.operations.people.access import access
     from ksecrets.operations.people.exposure import exposure
     from ksecrets.operations.people.grant import grant
+    from ksecrets.operations.people.recovery import recovery_add, recovery_test
     from ksecrets.operations.people.request import request
     from ksecrets.operations.people.revoke import revoke
     from ksecrets.operations.review.judge import review
@@ -61,10 +63,12 @@ _MODULES = {
     "Change": "operations.diff",
     "Decrypted": "operations.decrypt",
     "Encrypted": "operations.writing",
+    "Explained": "operations.explain",
     "FileDiff": "operations.diff",
     "Finding": "operations.check",
     "Info": "operations.info",
     "KsecretsError": "errors",
+    "Merged": "operations.merging.merge",
     "Report": "operations.check",
     "Session": "operations.session",
     "access": "operations.people.access",
@@ -76,6 +80,7 @@ _MODULES = {
     "edit": "operations.edit",
     "encrypt": "operations.encrypt",
     "env_add": "operations.setup",
+    "explain": "operations.explain",
     "exposure": "operations.people.exposure",
     "get": "operations.get",
     "git_setup": "operations.setup",
@@ -85,14 +90,15 @@ _MODULES = {
     "init": "operations.setup",
     "keygen": "operations.setup",
     "log": "operations.history.log",
+    "merge": "operations.merging.merge",
+    "recovery_add": "operations.people.recovery",
+    "recovery_test": "operations.people.recovery",
     "request": "operations.people.request",
+    "resolve": "operations.merging.resolve",
     "review": "operations.review.judge",
     "revoke": "operations.people.revoke",
-    "scan": "operations.history.scan",
     "rotate": "operations.rotate",
-    "merge": "operations.merging.merge",
-    "Merged": "operations.merging.merge",
-    "resolve": "operations.merging.resolve",
+    "scan": "operations.history.scan",
     "seal": "operations.seal",
     "set": "operations.change",
     "unset": "operations.change",
@@ -104,6 +110,7 @@ __all__ = [
     "Change",
     "Decrypted",
     "Encrypted",
+    "Explained",
     "FileDiff",
     "Finding",
     "Info",
@@ -121,6 +128,7 @@ __all__ = [
     "edit",
     "encrypt",
     "env_add",
+    "explain",
     "exposure",
     "get",
     "git_setup",
@@ -131,6 +139,8 @@ __all__ = [
     "keygen",
     "log",
     "merge",
+    "recovery_add",
+    "recovery_test",
     "request",
     "resolve",
     "review",

@@ -101,6 +101,7 @@ GROUPS = {
     "env": "Environments: who reads which files.",
     "git": "What git needs to show encrypted files.",
     "helm": "What Helm needs to read encrypted files.",
+    "recovery": "The key for the day on which all others are lost.",
     "config": "About the configuration file.",
 }
 
@@ -281,6 +282,15 @@ COMMANDS = (
         "not in use any more. Needs no key; with one, it also knows values that changed together with their data key.",
     ),
     Command(
+        "resolve",
+        "cli.merge:resolve",
+        "Finish a merge that git left in conflict.",
+        arguments=(_FILE,),
+        text="Merges the three versions that git keeps, value by value, also where git merged without the driver. "
+        "Where both sides changed the same value, the editor shows the plaintext with conflict markers, in memory as "
+        "for `edit`. Merge the configuration first: its readers are the file's. The result is added to the index.",
+    ),
+    Command(
         "access",
         "cli.people:access",
         "Show who reads what, and since when.",
@@ -289,13 +299,23 @@ COMMANDS = (
         "the commits of this clone. Needs no key.",
     ),
     Command(
-        "resolve",
-        "cli.merge:resolve",
-        "Finish a merge that git left in conflict.",
+        "recovery add",
+        "cli.recovery:add",
+        "Make an offline key that reads every environment.",
+        arguments=(Argument("name", "[NAME]", required=False),),
+        options=(
+            Option("--passphrase-file", "Read its passphrase here (default: asked for).", metavar="FILE", file=True),
+            Option("--svg", "Also write the key as a QR code to this new file.", metavar="FILE", file=True),
+        ),
+        text="The private key goes to standard output, once and under a passphrase, as `age -p` has it; on a terminal as "
+        "a QR code, too. Adds it to `defaults.readers` and re-wraps every file. QR codes need ksecrets[qr].",
+    ),
+    Command(
+        "recovery test",
+        "cli.recovery:test",
+        "Prove that a recovery key opens every file.",
         arguments=(_FILE,),
-        text="Merges the three versions that git keeps, value by value, also where git merged without the driver. "
-        "Where both sides changed the same value, the editor shows the plaintext with conflict markers, in memory as "
-        "for `edit`. Merge the configuration first: its readers are the file's. The result is added to the index.",
+        text="FILE holds the private key; - is standard input. No other key is used, nothing is written, no value shown.",
     ),
     Command(
         "seal",
@@ -460,6 +480,14 @@ COMMANDS = (
         arguments=(Argument("shell", "bash|zsh|fish"),),
         text='bash: eval "$(ksecrets completion bash)" in ~/.bashrc. zsh: the same with zsh in ~/.zshrc. '
         "fish: ksecrets completion fish > ~/.config/fish/completions/ksecrets.fish.",
+    ),
+    Command(
+        "config show",
+        "cli.config:show",
+        "Show what holds for a file, and which line of the configuration says so.",
+        arguments=(_FILE,),
+        options=(_JSON,),
+        text="The file need not exist: only its path counts. Needs no key.",
     ),
     Command("config schema", "cli.setup:schema", "Print the JSON Schema of .ksecrets.yaml, for editors."),
 )

@@ -192,7 +192,8 @@ def _sealed(
         extension=Extension(kid=key.kid, environment=policy.environment, path=place.relative),
     )
     tokens = previous.tokens if previous is not None and not new_key else None
-    if previous is not None and previous.sealed and not new_key and plaintext == previous.plaintext:
+    unchanged = previous is not None and previous.sealed and not new_key and plaintext == previous.plaintext
+    if unchanged and previous is not None and same_groups(previous.metadata, policy):
         same = seal_text(
             plaintext,
             data_key=key,

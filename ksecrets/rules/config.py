@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from ksecrets.errors import ConfigError
 from ksecrets.rules import FILE
-from ksecrets.rules.environment import SETTINGS, Environment, Settings, readers_of, settings
+from ksecrets.rules.environment import ALWAYS, SETTINGS, Environment, Settings, readers_of, settings
 from ksecrets.rules.fields import SERVICES, aws_kms, from_url
 from ksecrets.rules.policy import Policy, Reader, identity
 from ksecrets.rules.reading import Part, load, nearest
@@ -99,6 +99,10 @@ def parse(text: str, file: str = FILE) -> Config:
     _groups(top, config)
     defaults = top.part("defaults", known=("readers", *SETTINGS))
     base = settings(defaults, Settings())
+    if top.has("sops-compatible"):
+        base.lines["sops-compatible"] = top.line_of("sops-compatible")
+    if defaults.has("readers"):
+        base.lines[ALWAYS] = defaults.line_of("readers")
     always = readers_of(defaults, "readers", config) or ()
     environments = top.part("environments")
     for name in environments.tree:

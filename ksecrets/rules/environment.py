@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from ksecrets.rules.policy import Comments, Compatible
 
 SETTINGS = ("encrypt", "comments", "seal", "mac-only-encrypted", "min-readers", "rotate-after")
+ALWAYS = "defaults.readers"
+"""The name under which `Policy.origins` has the line of the readers of every file."""
 _ENVIRONMENT = ("files", "readers", "shares", "rules", *SETTINGS)
 _RULE = ("files", "readers", "encrypt", "comments", "seal", "mac-only-encrypted", "min-readers")
 _COMMENTS: tuple[Literal["auto"], Literal["keep"], Literal["encrypt"]] = ("auto", "keep", "encrypt")
@@ -40,7 +42,7 @@ _DAYS = {"d": 1, "w": 7, "m": 30, "y": 365}
 class Settings:
     """What `defaults`, an environment and a rule can each say; None: nothing was said."""
 
-    __slots__ = ("comments", "mac_only", "min_readers", "rotate_after", "seal", "selector", "selector_line")
+    __slots__ = ("comments", "lines", "mac_only", "min_readers", "rotate_after", "seal", "selector", "selector_line")
 
     def __init__(self) -> None:
         self.selector: Selector | None = None
@@ -50,6 +52,7 @@ class Settings:
         self.mac_only: bool | None = None
         self.min_readers: int | None = None
         self.rotate_after: int | None = None
+        self.lines: dict[str, int] = {}  # setting -> where it was said
 
 
 def settings(part: Part, base: Settings) -> Settings:
@@ -65,6 +68,7 @@ def settings(part: Part, base: Settings) -> Settings:
     made.mac_only = base.mac_only if mac_only is None else mac_only
     made.min_readers = part.number("min-readers") or base.min_readers
     made.rotate_after = _days(part) or base.rotate_after
+    made.lines = {**base.lines, **{name: part.line_of(name) for name in SETTINGS if part.has(name)}}
     return made
 
 
@@ -117,7 +121,7 @@ def _spread(names: list[tuple[str, int]], part: Part, key: str, config: Config) 
 
 
 class _Rule:
-    __slots__ = ("globs", "line", "name", "readers", "settings")
+    __slots__ = ("globs", "line", "name", "readers", "readers_line", "settings")
 
     def __init__(self, part: Part, config: Config, base: Settings, allowed: tuple[Reader, ...] | None) -> None:
         self.line = part.line
@@ -127,6 +131,7 @@ class _Rule:
         if base.seal and not self.settings.seal:
             raise part.error("a rule only narrows: the environment requires a seal", "seal")
         self.readers = readers_of(part, "readers", config)
+        self.readers_line = part.line_of("readers")
         if self.readers is None:
             return
         if allowed is None:
@@ -145,7 +150,7 @@ class _Rule:
 class Environment:
     """One environment: `name`, `line`, `readers` (those of the defaults last), `shares` or None."""
 
-    __slots__ = ("_always", "globs", "line", "name", "readers", "rules", "settings", "shares")
+    __slots__ = ("_always", "_readers_line", "globs", "line", "name", "readers", "rules", "settings", "shares")
 
     def __init__(self, part: Part, name: str, config: Config, base: Settings, always: tuple[Reader, ...]) -> None:
         """Raises ConfigError."""
@@ -156,6 +161,7 @@ class Environment:
         self.settings = settings(part, base)
         self._always = always
         self.shares = _shares(part, config)
+        self._readers_line = part.line_of("readers" if self.shares is None else "shares")
         own = readers_of(part, "readers", config)
         if (own is None) == (self.shares is None):
             raise part.error("an environment has either `readers` or `shares`")
@@ -177,8 +183,10 @@ class Environment:
         rule = next((rule for rule in self.rules if any(glob.matches(path) for glob in rule.globs)), None)
         chosen = self.settings if rule is None else rule.settings
         readers = self.readers
+        line = self._readers_line
         if rule is not None and rule.readers is not None:
             readers = tuple(dict.fromkeys((*rule.readers, *self._always)))
+            line = rule.readers_line
         return Policy(
             environment=self.name,
             source=f"{file}:{self.line} environments.{self.name}",
@@ -192,6 +200,7 @@ class Environment:
             sops_compatible=sops_compatible,
             min_readers=chosen.min_readers or 1,
             rotate_after=chosen.rotate_after,
+            origins={**chosen.lines, "readers" if self.shares is None else "shares": line},
         )
 
     def check(self, file: str) -> None:

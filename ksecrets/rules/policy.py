@@ -86,6 +86,7 @@ class Policy:
     sops_compatible: `require` refuses what sops could not read.
     min_readers: fewer readers than this are a warning, never a refusal (`warnings`).
     rotate_after: days after which the data key should be replaced, or None.
+    origins: setting, by its name in the configuration -> the line that decided it; without those that nobody set.
     """
 
     __slots__ = (
@@ -93,6 +94,7 @@ class Policy:
         "environment",
         "mac_only_encrypted",
         "min_readers",
+        "origins",
         "recipients",
         "rotate_after",
         "rule",
@@ -118,6 +120,7 @@ class Policy:
         sops_compatible: Compatible = "prefer",
         min_readers: int = 1,
         rotate_after: int | None = None,
+        origins: Mapping[str, int] | None = None,
     ) -> None:
         self.environment = environment
         self.source = source
@@ -131,6 +134,7 @@ class Policy:
         self.sops_compatible: Compatible = sops_compatible
         self.min_readers = min_readers
         self.rotate_after = rotate_after
+        self.origins: Mapping[str, int] = origins or {}
 
     @property
     def warnings(self) -> tuple[str, ...]:
