@@ -26,8 +26,9 @@ def log(
     path: only this file, through its renames, or what is below this folder; it need not exist any more. key: only the
     value at this path, or those below it. revision: the commit to begin with.
 
-    Needs no key, opens nothing and contacts nobody. A kind of step that cannot be told is not guessed: see
-    `history.steps.KINDS`. Merges are listed with what they changed beside all their parents. What cannot be read is a
+    Needs no key, opens nothing and contacts nobody (in a partial clone, git itself fetches what is missing). A kind of
+    step that cannot be told is not guessed: see `history.steps.KINDS`; which data key a version has is what it claims,
+    and `check` proves that. Merges are listed with what they changed beside all their parents. What cannot be read is a
     note on its file. Raises KsecretsError outside of a repository, for a revision that does not exist, and for a file
     that history does not know.
     """
