@@ -18,22 +18,47 @@ if TYPE_CHECKING:
 _HINT = "use `--` between revisions and paths: ksecrets diff [REV [REV]] -- [PATH]..."
 
 
-def diff(words: Sequence[str], after: Sequence[str] | None, redact: bool, json: bool, exit_code: bool) -> int | None:
-    """The command `diff`."""
+def diff(
+    words: Sequence[str], after: Sequence[str] | None, redact: bool, json: bool, markdown: bool, exit_code: bool
+) -> int | None:
+    """The command `diff`; between two revisions and redacted, it is for a reviewer, and begins with the findings."""
     revisions, paths = split(words, after, _is_revision)
     session = ksecrets.Session()
     old, new = (*revisions, None, None)[:2]
+    report = None
+    if markdown and (json or not redact or new is None):
+        raise UsageError("--markdown goes with --redact and two revisions", hint="diff --redact BASE..HEAD --markdown")
     try:
         found = ksecrets.diff(old, new, paths, redact=redact, session=session)
+        if redact and old is not None and new is not None:
+            report = ksecrets.review(old, new, paths, session=session)
     finally:
         streams.notes(session)
-    if json:
+    if report is not None:
+        streams.write(_review(report, found, json, markdown))
+    elif json:
         from ksecrets.cli.report import as_json
 
         streams.write(as_json(to_json(found)))
     else:
         streams.write(render(found, color=streams.has_colour(sys.stdout), redact=redact))
     return EXIT_FAILED if exit_code and found else None
+
+
+def _review(report: ksecrets.Report, found: Sequence[ksecrets.FileDiff], json: bool, markdown: bool) -> str:
+    if markdown:
+        from ksecrets.operations.review.markdown import review
+
+        return review(report, found)
+    if json:
+        from ksecrets.cli.report import as_json
+
+        return as_json({"check": report.to_json(), "files": to_json(found)})
+    from ksecrets.operations import findings
+
+    color = streams.has_colour(sys.stdout)
+    first = findings.render(report, color=color) + "\n" if report.findings else ""
+    return first + render(found, color=color, redact=True)
 
 
 def split(

@@ -447,6 +447,24 @@ def test_three_dots_begin_where_the_two_parted(team: Team, cli: Cli) -> None:
     assert "reader-removed" in cli("check", "main..").stdout
 
 
+@pytest.mark.parametrize("comment", ["", "# a change of no meaning\n"])
+def test_a_change_that_begins_before_a_revocation(team: Team, comment: str) -> None:
+    """Three dots: what changed counts from where the two parted, but who may read is what BASE says today."""
+    team.repo.git("checkout", "--quiet", "main")
+    team.rules(dev="alice, bob, mallory")
+    team.repo.commit()
+    team.repo.git("checkout", "--quiet", "-B", "attack")
+    team.repo.git("checkout", "--quiet", "main")
+    team.rules(dev="alice, bob")
+    team.repo.commit()
+    team.repo.git("checkout", "--quiet", "attack")
+    ksecrets.updatekeys(DEV, session=team.session("alice"))
+    team.repo.write(".ksecrets.yaml", team.read(".ksecrets.yaml") + comment)
+    report = judged(team, merge_base=True)
+    assert errors(report) == {"readers": DEV}
+    assert "mallory can read it and should not" in said(report, "readers")
+
+
 def test_what_is_no_range_is_refused(team: Team, cli: Cli) -> None:
     with pytest.raises(KsecretsError, match="no commit"):
         ksecrets.review("nothing", session=team.session())
@@ -519,3 +537,41 @@ def test_it_works_from_a_folder_and_from_a_worktree(team: Team, cli: Cli) -> Non
     assert cli("check", "main..HEAD", cwd=team.repo / "env").code == 6
     team.repo.git("worktree", "add", "--quiet", "--detach", os.fspath(team.repo / "../tree"), "main")
     assert cli("check", "main..attack", cwd=team.repo / "../tree").code == 6
+
+
+# -- the form for a reviewer -------------------------------------------------------------------------------------------
+
+
+def test_the_review_begins_with_what_matters_and_shows_no_value(team: Team, cli: Cli) -> None:
+    ksecrets.set(PROD, "db.password", "n3w", session=team.session("alice"))
+    ksecrets.set(PROD, "db.user", "shop", session=team.session("alice"))
+    ksecrets.unset(DEV, "db.port", session=team.session("alice"))
+    team.rules(dev="alice, bob", prod="alice, ci, mallory", more_prod="seal: required")
+    team.repo.commit()
+    page = cli("diff", "--redact", "main..HEAD", "--markdown").ok().stdout
+    assert page.startswith("<!-- ksecrets -->\n")
+    order = ["reader-added", "#### Values", f"`{DEV}`", "removed `db.port`", f"`{PROD}`", "changed `db.password`"]
+    places = [page.index(part) for part in [*order, "added `db.user`"]]
+    assert places == sorted(places)
+    data = json.loads(cli("diff", "--redact", "main..HEAD", "--json").ok().stdout)
+    assert [finding["code"] for finding in data["check"]["findings"]] == ["reader-added"]
+    assert [file["path"] for file in data["files"]] == [DEV, PROD]
+    text = cli("diff", "--redact", "main..HEAD").ok().stdout
+    assert text.index("[reader-added]") < text.index("~ db.password")
+    for form in (page, json.dumps(data), text):
+        assert not any(secret in form for secret in ("s3cret", "n3w", "shop"))
+
+
+def test_a_key_that_would_be_markup_is_text_in_the_review(team: Team, cli: Cli) -> None:
+    ksecrets.set(PROD, '["<img src=x>`@all`"]', "n3w", session=team.session("alice"))
+    team.repo.commit()
+    page = cli("diff", "--redact", "main..HEAD", "--markdown").ok().stdout
+    (line,) = [line for line in page.splitlines() if "<img" in line]
+    assert line.strip().startswith("- added ``")
+    assert line.endswith("``")
+
+
+def test_markdown_needs_two_revisions_and_redact(team: Team, cli: Cli) -> None:
+    assert cli("diff", "--markdown", "main..HEAD").code == 2
+    assert cli("diff", "--markdown", "--redact", "main").code == 2
+    assert cli("diff", "--markdown", "--redact", "--json", "main..HEAD").code == 2

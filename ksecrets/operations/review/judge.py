@@ -23,6 +23,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ksecrets.operations.session import Place
     from ksecrets.repository.repository import Batch
     from ksecrets.repository.trees import Entry
 
@@ -41,9 +42,10 @@ def review(
 ) -> Report:
     """Judge what leads from one commit to another.
 
-    base, head: revisions. merge_base: compare with where the two parted, as `A...B` does. paths: only files at or
-    below these, relative to the working folder; the configuration is judged in any case. allow: codes of findings
-    that were agreed on, and are warnings then.
+    base, head: revisions. merge_base: what changed counts from where the two parted, as in `A...B`; files are judged by
+    the rules of `base` as it is now, so that a change that began before somebody left brings nobody back. paths: only
+    files at or below these, relative to the working folder; the configuration is judged in any case. allow: codes of
+    findings that were agreed on, and are warnings then.
 
     Raises KsecretsError outside of a repository and for what is no revision; everything else is a finding.
     """
@@ -58,7 +60,7 @@ def review(
         raise ConfigError("this is not a git repository, so there is nothing to compare")
     repository = Repository(top)
     new = repository.resolve(head)
-    old = repository.resolve(base)
+    old = judge = repository.resolve(base)
     if merge_base:
         parted = repository.merge_base(old, new)
         if parted is None:
@@ -68,7 +70,7 @@ def review(
         old = parted
     chosen = [repository.relative(path) for path in paths]
     with repository.batch() as batch:
-        work = _Review(repository, batch, session, (base, old), (head, new))
+        work = _Review(repository, batch, session, (base, judge, old), (head, new))
         report = work.run(chosen)
     for finding in report.findings:
         if finding.code in allow:
@@ -80,21 +82,24 @@ def review(
 class _Review:
     """One run over two trees."""
 
-    __slots__ = ("base", "head", "new_rules", "report", "rules", "session")
+    __slots__ = ("base", "head", "new_rules", "old_rules", "report", "rules", "session")
 
     def __init__(
-        self, repository: Repository, batch: Batch, session: Session, old: tuple[str, str], new: tuple[str, str]
+        self, repository: Repository, batch: Batch, session: Session, old: tuple[str, str, str], new: tuple[str, str]
     ) -> None:
         self.session = session
         self.report = Report()
-        self.base = Snapshot(old[0], of_commit(repository, old[1]), batch)
+        label, judge, parted = old
+        self.base = Snapshot(label, of_commit(repository, parted), batch)
         self.head = Snapshot(new[0], of_commit(repository, new[1]), batch)
         self.new_rules = TreeRules(self.head, repository.top)
-        self.rules = TreeRules(self.base, repository.top)
+        self.old_rules = self.rules = TreeRules(self.base, repository.top)
+        if judge != parted:
+            self.rules = TreeRules(Snapshot(label, of_commit(repository, judge), batch), repository.top)
 
     def run(self, chosen: Sequence[str]) -> Report:
         report, base, head = self.report, self.base, self.head
-        report.findings += configs.compare(self.rules, self.new_rules, list(head.entries), base.label)
+        report.findings += configs.compare(self.old_rules, self.new_rules, list(head.entries), base.label)
         by = base.label
         if self.rules.broken or not self.rules.exist:
             for problem in self.rules.problems:
@@ -151,20 +156,26 @@ class _Review:
         return found
 
     def explained(self, done: Examined, raw: bytes) -> None:
-        """Leave out what HEAD's rules explain: that they say so is a finding of its own, once and not for each file."""
+        """Leave out what a change of the rules explains: that is a finding of its own, once and not for each file.
+
+        It does where the file is wrong by the rules before the change, and right by those after it.
+        """
         path = done.place.path
         if self.new_rules is self.rules or not any(finding.code in _EXPLAINED for finding in done.findings):
             return
         try:
-            place = self.new_rules.place(path)
+            old, new = self.old_rules.place(path), self.new_rules.place(path)
         except ConfigError:
             return
-        if place.policy is None:
+        if new.policy is None:
             return
-        still = {finding.code for finding in examine(place, raw, self.session, None, keyless=True).findings}
-        done.findings = [
-            finding for finding in done.findings if finding.code not in _EXPLAINED or finding.code in still
-        ]
+        after = self._codes(new, raw)
+        before = set(_EXPLAINED) if self.old_rules is self.rules else self._codes(old, raw)
+        explained = (before - after).intersection(_EXPLAINED)
+        done.findings = [finding for finding in done.findings if finding.code not in explained]
+
+    def _codes(self, place: Place, raw: bytes) -> set[str]:
+        return {finding.code for finding in examine(place, raw, self.session, None, keyless=True).findings}
 
     def same_data_keys(self, done: Sequence[Examined]) -> None:
         """A finding for every changed file whose data key another file of HEAD has, too (docs/threat-model.md)."""
