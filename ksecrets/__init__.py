@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from ksecrets.operations.check import Finding, Report, check
     from ksecrets.operations.decrypt import Decrypted, decrypt
     from ksecrets.operations.diff import Change, FileDiff, diff
+    from ksecrets.operations.doctor import doctor
     from ksecrets.operations.edit import edit
     from ksecrets.operations.encrypt import encrypt
     from ksecrets.operations.explain import Explained, explain
@@ -76,6 +77,7 @@ _MODULES = {
     "check": "operations.check",
     "decrypt": "operations.decrypt",
     "diff": "operations.diff",
+    "doctor": "operations.doctor",
     "drift": "operations.history.drift",
     "edit": "operations.edit",
     "encrypt": "operations.encrypt",
@@ -124,6 +126,7 @@ __all__ = [
     "check",
     "decrypt",
     "diff",
+    "doctor",
     "drift",
     "edit",
     "encrypt",

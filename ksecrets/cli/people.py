@@ -37,37 +37,37 @@ def grant(name: str, envs: Sequence[str], fingerprint: str | None, yes: bool) ->
     def confirm(asked: Granting) -> bool:
         streams.notes(session)
         streams.message(f"{asked.name} ({asked.kind}) {_short(asked.recipient)}")
-        streams.message(f"is to read {', '.join(asked.environments)}: {_files(asked.files)}")
+        streams.message(f"is to read {', '.join(asked.environments)}: {files(asked.files)}")
         if yes:
             streams.message(f"{asked.name} {asked.fingerprint}")
             return True
         return streams.asked(f"{asked.name} {asked.fingerprint} confirmed out of band? [y/N] ")
 
-    done = _run(session, lambda: ksecrets.grant(name, envs, confirm=confirm, fingerprint=fingerprint, session=session))
+    done = run(session, lambda: ksecrets.grant(name, envs, confirm=confirm, fingerprint=fingerprint, session=session))
     if not done.configured and not done.files and not done.failed:
         streams.status(f"{name} reads {', '.join(done.environments)} already, and every file says so")
     else:
-        streams.status(f"{_files(len(done.files))} re-wrapped, 0 values changed")
-    return _rest(done)
+        streams.status(f"{files(len(done.files))} re-wrapped, 0 values changed")
+    return rest(done)
 
 
 def revoke(name: str, envs: Sequence[str], yes: bool) -> int | None:
     """The command `revoke`."""
     session = ksecrets.Session()
 
-    def confirm(change: Change, files: int) -> bool:
+    def confirm(change: Change, count: int) -> bool:
         streams.notes(session)
         where = ", ".join(envs) or "every environment, and the configuration"
-        streams.message(f"{name} is taken out of {where}: {_files(files)} to get a new data key")
+        streams.message(f"{name} is taken out of {where}: {files(count)} to get a new data key")
         return yes or streams.asked("go on? [y/N] ")
 
-    done = _run(session, lambda: ksecrets.revoke(name, envs, confirm=confirm, session=session))
+    done = run(session, lambda: ksecrets.revoke(name, envs, confirm=confirm, session=session))
     if not (done.configured or done.files or done.failed or done.closed):
         streams.status(f"{name} reads nothing there, by configuration and by files")
         return None
     if done.files:
-        streams.status(f"{_files(len(done.files))} got a new data key ({done.new_keys})")
-    code = _rest(done)
+        streams.status(f"{files(len(done.files))} got a new data key ({done.new_keys})")
+    code = rest(done)
     streams.message(f"next    {name} knows what was there: ksecrets exposure {name}")
     return code
 
@@ -117,7 +117,8 @@ def access(json: bool, html: str | None) -> int | None:
     return None
 
 
-def _run(session: ksecrets.Session, work: Callable[[], Change]) -> Change:
+def run(session: ksecrets.Session, work: Callable[[], Change]) -> Change:
+    """A change of readers, with the remarks that it made."""
     try:
         done = work()
     finally:
@@ -129,18 +130,18 @@ def _run(session: ksecrets.Session, work: Callable[[], Change]) -> Change:
     return done
 
 
-def _rest(done: Change) -> int | None:
+def rest(done: Change) -> int | None:
     """What is left to do, by whom."""
     for path in done.plaintext:
         streams.message(f"{streams.coloured('note:', streams.YELLOW, None)} {path}: is plaintext, and stays so")
     for _, problem in done.failed:
         streams.error(problem)
     if done.failed:
-        streams.message(f"{_files(len(done.failed))} failed; `ksecrets check` names them, and the same command goes on")
+        streams.message(f"{files(len(done.failed))} failed; `ksecrets check` names them, and the same command goes on")
     if done.closed:
         streams.error(
             KsecretsError(
-                f"no identity at hand opens {_files(len(done.closed))}: the change is prepared, not done",
+                f"no identity at hand opens {files(len(done.closed))}: the change is prepared, not done",
                 details=[*done.closed[:20], *(["..."] if len(done.closed) > 20 else [])],
                 hint="`ksecrets check` stays red until somebody with access runs: ksecrets updatekeys "
                 + (" ".join(done.closed) if len(done.closed) <= 3 else "FILE..."),
@@ -149,7 +150,8 @@ def _rest(done: Change) -> int | None:
     return done.exit_code or None
 
 
-def _files(count: int) -> str:
+def files(count: int) -> str:
+    """A number of files, in words."""
     return "1 file" if count == 1 else f"{count} files"
 
 

@@ -318,6 +318,14 @@ COMMANDS = (
         text="FILE holds the private key; - is standard input. No other key is used, nothing is written, no value shown.",
     ),
     Command(
+        "doctor",
+        "cli.doctor:doctor",
+        "Find what does not work here, with the commands that repair it.",
+        options=(_JSON,),
+        text="Looks at the private keys of this machine, at git of this clone, at Helm's plugins, and at what killed "
+        "writes left behind. Changes nothing. Exits with 1 where something does not work.",
+    ),
+    Command(
         "seal",
         "cli.files:seal",
         "Seal files that lost their seal, after a look at what changed.",

@@ -396,3 +396,45 @@ def test_who_reads_what_and_since_when(company: Company) -> None:
     assert not re.search("<script|src=|href=|https?://|@import", page)
     assert "prefers-color-scheme: dark" in page
     assert "@media print" in page
+
+
+def test_the_key_in_the_safe(company: Company, age: str) -> None:
+    """A recovery key is shown once, under a passphrase; it opens every file, by itself, and sops opens them with it."""
+    words = ("recovery", "add", "--passphrase-file", "-")
+    refused = company("bob", *words, input="long and safe\n")
+    assert (refused.code, refused.out) == (4, b"")  # bob cannot open prod: no key is made
+    done = company(
+        "alice", "recovery", "add", "--passphrase-file", "-", "--svg", "qr.svg", input="long and safe\n"
+    ).ok()
+    assert "recovery-1 reads every environment: 5 files re-wrapped" in done.stderr
+    assert done.stdout.startswith("-----BEGIN AGE ENCRYPTED FILE-----\n")
+    assert "AGE-SECRET-KEY" not in done.stdout + done.stderr + company.config
+    assert "readers: [recovery-1]" in company.config
+    assert "kind: recovery" in company.config
+    svg = company.repo / "qr.svg"
+    assert svg.read_text().startswith("<svg ")
+    assert svg.stat().st_mode & 0o077 == 0
+    safe = company.folder / "safe.age"
+    safe.write_text(done.stdout)
+
+    env = {**company.environ("nobody"), "KSECRETS_PASSPHRASE_CMD": "echo long and safe"}
+    for words, input in (((str(safe),), ""), (("-",), done.stdout)):
+        tried = company.cli("recovery", "test", *words, input=input, env=env).ok()
+        assert tried.stdout == "5 of 5 files open with this key alone\n"
+    # alice's own key is at hand, and does not help.
+    other = company.repo.write("dave.key", person("dave").secret + "\n")
+    failed = company("alice", "recovery", "test", str(other))
+    assert (failed.code, failed.stdout) == (4, "0 of 5 files open with this key alone\n")
+    wrong = company.cli("recovery", "test", str(safe), env={**env, "KSECRETS_PASSPHRASE_CMD": "echo wrong"})
+    assert wrong.code == 4
+
+    from ksecrets.keys.locked import open_file
+    from ksecrets.keys.prompt import Prompt
+
+    opened = open_file(done.out, "safe", Prompt({"KSECRETS_PASSPHRASE_CMD": "echo long and safe"})).decode()
+    environ = {**os.environ, **company.environ("nobody"), "SOPS_AGE_KEY": opened.split("\n")[2]}
+    for path in FILES:
+        read = subprocess.run([company.sops, "decrypt", path], env=environ, capture_output=True, text=True)
+        assert read.returncode == 0, read.stderr
+        assert f"s3cret-of-{path}" in read.stdout
+    company("alice", "check").ok()
