@@ -446,7 +446,7 @@ class _Reading:
         if not metadata.mac:
             raise Tampered(
                 "the file has no MAC: a merge was not finished, or it was removed",
-                hint="take one side whole (git checkout --ours or --theirs FILE) and make the other change again",
+                hint="finish it with `ksecrets resolve FILE`, which starts again from the versions that git merged",
             )
         try:
             sealed, iv, _ = tokens.read(metadata.mac)
