@@ -299,6 +299,14 @@ COMMANDS = (
         "the commits of this clone. Needs no key.",
     ),
     Command(
+        "doctor",
+        "cli.doctor:doctor",
+        "Find what does not work here, with the commands that repair it.",
+        options=(_JSON,),
+        text="Looks at the private keys of this machine, at git of this clone, at Helm's plugins, and at what killed "
+        "writes left behind. Changes nothing. Exits with 1 where something does not work.",
+    ),
+    Command(
         "recovery add",
         "cli.recovery:add",
         "Make an offline key that reads every environment.",
@@ -316,14 +324,6 @@ COMMANDS = (
         "Prove that a recovery key opens every file.",
         arguments=(_FILE,),
         text="FILE holds the private key; - is standard input. No other key is used, nothing is written, no value shown.",
-    ),
-    Command(
-        "doctor",
-        "cli.doctor:doctor",
-        "Find what does not work here, with the commands that repair it.",
-        options=(_JSON,),
-        text="Looks at the private keys of this machine, at git of this clone, at Helm's plugins, and at what killed "
-        "writes left behind. Changes nothing. Exits with 1 where something does not work.",
     ),
     Command(
         "seal",
