@@ -315,15 +315,16 @@ COMMANDS = (
             Option("--passphrase-file", "Read its passphrase here (default: asked for).", metavar="FILE", file=True),
             Option("--svg", "Also write the key as a QR code to this new file.", metavar="FILE", file=True),
         ),
-        text="The private key goes to standard output, once and under a passphrase, as `age -p` has it; on a terminal as "
-        "a QR code, too. Adds it to `defaults.readers` and re-wraps every file. QR codes need ksecrets[qr].",
+        text="The private key goes to standard output, once and under a passphrase, as `age -p` has it; on a terminal "
+        "as a QR code, too. Adds it to `defaults.readers` and re-wraps every file. QR codes need ksecrets[qr].",
     ),
     Command(
         "recovery test",
         "cli.recovery:test",
         "Prove that a recovery key opens every file.",
         arguments=(_FILE,),
-        text="FILE holds the private key; - is standard input. No other key is used, nothing is written, no value shown.",
+        text="FILE holds the private key; - is standard input. No other key is used, nothing is written, no value is "
+        "shown.",
     ),
     Command(
         "seal",
