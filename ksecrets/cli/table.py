@@ -377,8 +377,8 @@ COMMANDS = (
         "Find plaintext that history already has; needs no key.",
         arguments=(_PATHS,),
         options=(_JSON,),
-        text="In every branch, tag and stash: values that the rules want encrypted, by the path that their file had then. "
-        "The values are not shown. Exits with 6 where there are any.",
+        text="In every branch, tag and stash: values that the rules want encrypted, by the path that their file "
+        "had then. The values are not shown. Exits with 6 where there are any.",
     ),
     Command(
         "drift",
