@@ -72,11 +72,12 @@ class Session:
     Keeps keys in memory only, and shows nothing of them.
     """
 
-    __slots__ = ("_identities", "_keys", "_refs", "_repositories", "_rules", "environ", "notes")
+    __slots__ = ("_identities", "_keys", "_noted", "_refs", "_repositories", "_rules", "environ", "notes")
 
     def __init__(self, environ: Mapping[str, str] | None = None) -> None:
         self.environ: Mapping[str, str] = os.environ if environ is None else environ
         self.notes: list[str] = []
+        self._noted: set[str] = set()
         self._identities: Identities | None = None
         self._keys: dict[tuple[str, ...], DataKey] = {}
         self._rules: dict[str, Rules | None] = {}
@@ -89,7 +90,8 @@ class Session:
     def note(self, text: str, path: str | None = None) -> None:
         """Leave a remark, once."""
         remark = f"{path}: {text}" if path else text
-        if remark not in self.notes:
+        if remark not in self._noted:
+            self._noted.add(remark)
             self.notes.append(remark)
 
     def child_environment(self) -> dict[str, str]:

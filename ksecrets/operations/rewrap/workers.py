@@ -36,21 +36,30 @@ def spread(items: Sequence[Any], work: Callable[[Any], Any], count: int) -> Iter
     error has its traceback. On KeyboardInterrupt each child finishes the item that it is at; what they did is still
     yielded, and then the interrupt goes on. SIGKILL of this process ends the children after their item.
     """
+    import signal
+
     left = set(range(len(items)))
     children: list[int] = []
     inbox = _Inbox()
-    interrupted: KeyboardInterrupt | None = None
+    interrupted = False
+
+    def interrupt(_number: int, _frame: object) -> None:
+        # Not an exception: Python may throw one away that is raised while it frees an object.
+        nonlocal interrupted
+        interrupted = True
+        _stop(children)
+
+    before = signal.getsignal(signal.SIGINT)
+    ours = before is not signal.SIG_IGN
+    if ours:
+        signal.signal(signal.SIGINT, interrupt)
     try:
         for number in range(count):
-            children.append(_fork(items, work, range(number, len(items), count), inbox))
+            if not interrupted:
+                children.append(_fork(items, work, range(number, len(items), count), inbox))
         while inbox.pipes or inbox.arrived:
-            try:
-                if not inbox.arrived:
-                    inbox.wait()
-                    continue
-            except KeyboardInterrupt as interrupt:
-                interrupted = interrupt
-                _stop(children)
+            if not inbox.arrived:
+                inbox.wait()
                 continue
             index, result = inbox.arrived.pop(0)
             left.discard(index)
@@ -63,8 +72,10 @@ def spread(items: Sequence[Any], work: Callable[[Any], Any], count: int) -> Iter
                 os.waitpid(pid, 0)
             except ChildProcessError:
                 pass
-    if interrupted is not None:
-        raise interrupted
+        if ours:
+            signal.signal(signal.SIGINT, before)
+    if interrupted:
+        raise KeyboardInterrupt
     for index in sorted(left):
         yield index, work(items[index])
 
