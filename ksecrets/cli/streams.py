@@ -83,9 +83,8 @@ def asked(question: str) -> bool:
 
 def notes(session: Session) -> None:
     """The session's remarks, once each, as warnings on standard error."""
-    for note in session.notes:
+    for note in session.told():
         _to_stderr(f"{coloured('note:', YELLOW, sys.stderr)} {printable(note)}")
-    session.notes.clear()
 
 
 def error(problem: KsecretsError) -> None:

@@ -89,7 +89,7 @@ def _write(name: str, text: str) -> None:
 
 
 def _notes(session: Session) -> None:
-    for note in session.notes:
+    for note in session.told():
         _say(note)
 
 

@@ -17,10 +17,9 @@ def say_error(error: KsecretsError) -> int:
 
 
 def say_notes(session: Session) -> None:
-    """Print the session's remarks, and clear them."""
-    for note in session.notes:
+    """Print the session's new remarks."""
+    for note in session.told():
         say(f"note: {note}")
-    session.notes.clear()
 
 
 def say(text: str) -> None:

@@ -15,18 +15,16 @@ from ksecrets.operations.findings import CODES, Finding, Report, render
 from ksecrets.operations.known import lost_seal
 from ksecrets.operations.reading import refuse_vanished_rules
 from ksecrets.operations.session import Place, Session
+from ksecrets.operations.wanted import NO_FILE, YAML, Wanted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from ksecrets.operations.findings import Severity
     from ksecrets.rules.policy import Policy
 
 _LARGEST = 1 << 28  # bytes
-_YAML = (".yaml", ".yml")
 _OWN = (".ksecrets.yaml", ".sops.yaml", ".gitattributes", ".gitignore", ".gitmodules")
-_NO_FILE = "ksecrets: a path that no file has"
 
 
 def check(paths: Sequence[str] = (), *, session: Session | None = None) -> Report:
@@ -44,14 +42,14 @@ def check(paths: Sequence[str] = (), *, session: Session | None = None) -> Repor
 class _Check:
     """One run over many files."""
 
-    __slots__ = ("_catch_all", "_done", "_tops", "report", "session")
+    __slots__ = ("_done", "_tops", "_wanted", "report", "session")
 
     def __init__(self, session: Session) -> None:
         self.session = session
         self.report = Report()
         self._tops: dict[str, Place] = {}  # of every folder that rules were asked for: repositories, or outside of git
         self._done: dict[str, Examined] = {}
-        self._catch_all: dict[str, bool] = {}
+        self._wanted = Wanted()
 
     def run(self, paths: Sequence[str]) -> Report:
         report = self.report
@@ -101,7 +99,7 @@ class _Check:
     def rules_hold(self, folder: str) -> bool:
         """Whether the configuration can be read; what is wrong with it is a finding."""
         try:
-            place = self.session.place(os.path.join(folder, _NO_FILE))
+            place = self.session.place(os.path.join(folder, NO_FILE))
             key = place.top or (place.rules.root if place.rules is not None else "")
             if key in self._tops:
                 return True
@@ -130,7 +128,7 @@ class _Check:
             return  # of a link the file that it leads to is checked, under its own name
         if place.relative in _OWN and not named:
             return
-        if place.environment is None and not named and not name.endswith(_YAML):
+        if place.environment is None and not named and not name.endswith(YAML):
             return
         real = place.real or path
         if real in self._done:
@@ -141,27 +139,12 @@ class _Check:
         except OSError as error:
             self.found(Finding("not-yaml", "error", path, f"cannot be read: {os.strerror(error.errno or 0).lower()}"))
             return
-        plaintext = self.plaintext(place)
+        plaintext = self._wanted.plaintext(place)
         if plaintext is None and not named and b"sops" not in raw:
             return
         done = examine(place, raw, self.session, plaintext)
         if done.encrypted or plaintext is not None or named:
             self._done[real] = done
-
-    def plaintext(self, place: Place) -> Severity | None:
-        """What a plaintext file at this place is.
-
-        The rules of a `.sops.yaml` say how to encrypt, not what; but one with a `path_regex` is likely to mean it.
-        """
-        if place.environment is not None:
-            return "error"
-        if place.policy is None or place.rules is None or not place.path.endswith(_YAML):
-            return None
-        source = place.policy.source
-        if source not in self._catch_all:
-            other = place.rules.policy(_NO_FILE)
-            self._catch_all[source] = other is not None and other.source == source
-        return None if self._catch_all[source] else "warning"
 
     # -- over all files ------------------------------------------------------------------------------------------------
 
@@ -245,7 +228,7 @@ class _Check:
 def _around(session: Session) -> str:
     """The folder that `check` without paths is about: the repository, or the folder of the rules, or this one."""
     try:
-        place = session.place(_NO_FILE)
+        place = session.place(NO_FILE)
     except KsecretsError:
         return "."
     folder = place.top or (place.rules.root if place.rules is not None else None)

@@ -97,7 +97,7 @@ def distrust_kid(
     ref = session.trusted_ref(place)
     for path in (place.relative, *([moved] if moved is not None else [])):
         trusted = _at(repository, ref, path)
-        if trusted is None or _kid_of(trusted, place, session) != kid:
+        if trusted is None or kid_of(trusted, place, session) != kid:
             continue
         others = [
             place.reader_name(stanza.service, identity_fields(stanza))
@@ -169,7 +169,8 @@ def _at(source: Repository | Batch, ref: str | None, path: str) -> Metadata | No
         return None
 
 
-def _kid_of(metadata: Metadata, place: Place, session: Session) -> str | None:
+def kid_of(metadata: Metadata, place: Place, session: Session) -> str | None:
+    """The name of the data key of a file; where the file does not say it, by opening it; None where that fails."""
     if metadata.extension is not None:
         return metadata.extension.kid
     try:

@@ -68,16 +68,16 @@ class Session:
     """Identities, rules and unwrapped data keys of one run; use one session for many files.
 
     environ: where identities and settings are looked for (the process's environment by default).
-    notes: remarks for the user, in the order in which they came up; whoever prints them clears the list.
+    notes: remarks for the user, in the order in which they came up; to print them, ask `told`.
     Keeps keys in memory only, and shows nothing of them.
     """
 
-    __slots__ = ("_identities", "_keys", "_noted", "_refs", "_repositories", "_rules", "environ", "notes")
+    __slots__ = ("_identities", "_keys", "_refs", "_repositories", "_rules", "_told", "environ", "notes")
 
     def __init__(self, environ: Mapping[str, str] | None = None) -> None:
         self.environ: Mapping[str, str] = os.environ if environ is None else environ
         self.notes: list[str] = []
-        self._noted: set[str] = set()
+        self._told: set[str] = set()
         self._identities: Identities | None = None
         self._keys: dict[tuple[str, ...], DataKey] = {}
         self._rules: dict[str, Rules | None] = {}
@@ -90,9 +90,15 @@ class Session:
     def note(self, text: str, path: str | None = None) -> None:
         """Leave a remark, once."""
         remark = f"{path}: {text}" if path else text
-        if remark not in self._noted:
-            self._noted.add(remark)
+        if remark not in self.notes:
             self.notes.append(remark)
+
+    def told(self) -> list[str]:
+        """The remarks so far, to be printed: each is given out once a run, however many files it came up for."""
+        new = [remark for remark in self.notes if remark not in self._told]
+        self._told.update(new)
+        self.notes.clear()
+        return new
 
     def child_environment(self) -> dict[str, str]:
         """The environment for a child (an editor, helm): without variables that carry or lead to an identity."""

@@ -14,8 +14,9 @@ from ksecrets.operations.findings import CODES, Finding, Report
 from ksecrets.operations.review import configs, files
 from ksecrets.operations.review.links import crossing
 from ksecrets.operations.review.snapshot import LARGEST, Snapshot
-from ksecrets.operations.review.treerules import OWN, YAML, TreeRules
+from ksecrets.operations.review.treerules import OWN, TreeRules
 from ksecrets.operations.session import Session
+from ksecrets.operations.wanted import YAML
 from ksecrets.repository.repository import Repository, top_level
 from ksecrets.repository.trees import of_commit
 

@@ -10,6 +10,7 @@ import os
 from ksecrets.errors import ConfigError, KsecretsError
 from ksecrets.operations.findings import Finding
 from ksecrets.operations.session import Place
+from ksecrets.operations.wanted import Wanted
 from ksecrets.rules import FILE, SOPS_FILE
 from ksecrets.rules.load import Rules
 
@@ -20,9 +21,7 @@ if TYPE_CHECKING:
     from ksecrets.rules.config import Config
     from ksecrets.rules.policy import Policy
 
-YAML = (".yaml", ".yml")
 OWN = (FILE, SOPS_FILE, ".gitattributes", ".gitignore", ".gitmodules")
-_NO_FILE = "ksecrets: a path that no file has"
 
 
 class TreeRules:
@@ -31,7 +30,7 @@ class TreeRules:
     own: the Rules of `.ksecrets.yaml`, None where the tree has none or it is broken. broken: it is there, and broken.
     """
 
-    __slots__ = ("_catch_all", "_folders", "_snapshot", "broken", "own", "problems", "top")
+    __slots__ = ("_folders", "_snapshot", "_wanted", "broken", "own", "problems", "top")
 
     def __init__(self, snapshot: Snapshot, top: str) -> None:
         self.top = top
@@ -40,7 +39,7 @@ class TreeRules:
         self.broken = False
         self._snapshot = snapshot
         self._folders: dict[str, Rules | None] = {}
-        self._catch_all: dict[str, bool] = {}
+        self._wanted = Wanted()
         if FILE in snapshot.entries:
             self.own = self._parse(FILE)
             self.broken = self.own is None
@@ -78,19 +77,8 @@ class TreeRules:
         return Place(path, None, self.top, path, self._rules(path), policy)
 
     def plaintext(self, place: Place) -> Severity | None:
-        """What a plaintext file at this place is: an error, a warning, or nothing to be said.
-
-        The rules of a `.sops.yaml` say how to encrypt, not what; but one with a `path_regex` is likely to mean it.
-        """
-        if place.environment is not None:
-            return "error"
-        if place.policy is None or place.rules is None or not place.path.endswith(YAML):
-            return None
-        source = place.policy.source
-        if source not in self._catch_all:
-            other = place.rules.policy(_NO_FILE)
-            self._catch_all[source] = other is not None and other.source == source
-        return None if self._catch_all[source] else "warning"
+        """What a plaintext file at this place is (see `wanted.Wanted`)."""
+        return self._wanted.plaintext(place)
 
     def _rules(self, path: str) -> Rules | None:
         if self.own is not None or self.broken:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from ksecrets.envelope.metadata import identity_fields
-from ksecrets.errors import KsecretsError
-from ksecrets.operations.known import distrust_kid
+from ksecrets.operations.known import distrust_kid, kid_of
 from ksecrets.operations.writing import same_groups
 from ksecrets.rules.policy import identity
 
@@ -56,7 +55,7 @@ def outlook(place: Place, policy: Policy, metadata: Metadata, session: Session) 
     elif shared and not same_groups(metadata, policy):
         seen.new_key = "its key groups change"
     else:
-        kid = _kid(metadata, place, session)
+        kid = kid_of(metadata, place, session)
         if kid is not None:
             seen.new_key = distrust_kid(place, session, metadata, kid, set(wanted), thorough=True)
     extension = metadata.extension
@@ -71,12 +70,3 @@ def outlook(place: Place, policy: Policy, metadata: Metadata, session: Session) 
     if policy.mac_only_encrypted != metadata.mac_only_encrypted:
         seen.other.append("mac-only-encrypted changes")
     return seen
-
-
-def _kid(metadata: Metadata, place: Place, session: Session) -> str | None:
-    if metadata.extension is not None:
-        return metadata.extension.kid
-    try:
-        return session.key_for(place)(metadata).kid
-    except KsecretsError:
-        return None

@@ -7,6 +7,7 @@ import stat
 
 from ksecrets.errors import KsecretsError, UsageError
 from ksecrets.operations.reading import refuse_vanished_rules
+from ksecrets.operations.wanted import NO_FILE, YAML
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,9 +16,7 @@ if TYPE_CHECKING:
     from ksecrets.operations.session import Place, Session
     from ksecrets.repository.repository import Repository
 
-_YAML = (".yaml", ".yml")
 _OWN = (".ksecrets.yaml", ".sops.yaml")
-_NO_FILE = "ksecrets: a path that no file has"
 
 
 class Selected:
@@ -49,7 +48,7 @@ def select(
         named = not os.path.isdir(path)
         if named and not os.path.lexists(path):
             raise KsecretsError("no such file", file=path)
-        top = session.place(path if named else os.path.join(path, _NO_FILE))
+        top = session.place(path if named else os.path.join(path, NO_FILE))
         if top.rules is not None and top.rules.kind == "ksecrets":
             known.update(top.rules.config.environments)  # type: ignore[union-attr]
         else:
@@ -75,7 +74,7 @@ def select(
 
 def _around(session: Session) -> str:
     """The top of the repository (or of the rules, outside of git) around the working folder, as a path from it."""
-    place = session.place(_NO_FILE)
+    place = session.place(NO_FILE)
     root = place.top or (place.rules.root if place.rules is not None else None)
     return os.curdir if root is None else os.path.relpath(root, os.path.realpath(os.curdir))
 
@@ -108,7 +107,7 @@ def _is_ruled(path: str, session: Session) -> bool:
         return True  # two environments, or a link on the way: its own failure, said with its name
     if place.policy is None or place.relative in _OWN:
         return False
-    return place.environment is not None or path.endswith(_YAML)
+    return place.environment is not None or path.endswith(YAML)
 
 
 def _is_in(path: str, env: str, session: Session) -> bool:

@@ -139,3 +139,22 @@ def test_reading_imports_nothing_of_git_diff_or_check(team: Team, call: str) -> 
     assert operations <= {"decrypt", "get", "reading", "session"}
     assert not {name for name in loaded if name.startswith("ksecrets.repository")}
     assert not loaded & {"subprocess", "json", "difflib", "dataclasses", "typing", "click"}
+
+
+def test_a_remark_is_printed_once_a_run(team: Team) -> None:
+    session = team.session()
+    session.note("dev has one reader")
+    assert session.told() == ["dev has one reader"]
+    session.note("dev has one reader")
+    session.note("broken", "a.yaml")
+    assert session.told() == ["a.yaml: broken"]
+    assert session.notes == []
+
+
+def test_remarks_on_the_files_of_a_tree_come_through(team: Team) -> None:
+    team.rules(prod="alice", more_prod="min-readers: 2")
+    team.write(PROD)
+    session = team.session("alice")
+    report = ksecrets.rotate([PROD], session=session)
+    assert [(each.status, each.error) for each in report.files] == [("changed", None)]
+    assert [note.rpartition(": ")[2] for note in session.notes] == ["prod has one reader, min-readers asks for 2"]
