@@ -19,6 +19,8 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from tests.browser import Browser
+
 ROOT = Path(__file__).resolve().parent.parent
 
 # A job in the background of a script ignores SIGINT, and what the tests start would inherit that. A handler that does
@@ -181,6 +183,28 @@ def helm(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def strace() -> str:
     return _find_peer("strace")
+
+
+# -- the browser -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def _browsers() -> Iterator[list[Browser]]:
+    """The one browser of this run, once a test has asked for it."""
+    started: list[Browser] = []
+    yield started
+    for each in started:
+        each.quit()
+
+
+@pytest.fixture
+def browser(_browsers: list[Browser], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """A real browser with an empty window, see tests/browser.py; Chromium and its driver are peers."""
+    if not _browsers:
+        profile = tmp_path_factory.mktemp("chromium")
+        _browsers.append(Browser(_find_peer("chromium"), _find_peer("chromedriver"), profile))
+    yield _browsers[0]
+    _browsers[0].reset()
 
 
 # -- git ---------------------------------------------------------------------------------------------------------------
