@@ -41,9 +41,11 @@ class Browser:
     def open(self, page: Path) -> None:
         """Shows the file, to its end; `requests` and `console` are then those of this page."""
         self._log()
-        self._driver.get(page.resolve().as_uri())
+        url = page.resolve().as_uri()
+        self._driver.get(url)
         time.sleep(0.05)  # what is asked for late, by a style or a timer
-        self.requests, self.console = self._log()
+        asked, self.console = self._log()
+        self.requests = asked[asked.index(url) :]  # before it: the page that Chromium itself begins with
 
     def find(self, css: str) -> list[WebElement]:
         """The elements that a CSS selector chooses, in their order."""
@@ -96,10 +98,9 @@ class Browser:
     def _log(self) -> tuple[list[str], list[str]]:
         """What was asked for and what was complained about since the last call."""
         asked = []
-        for entry in self._driver.get_log("performance"):
+        for entry in self._driver.get_log("performance"):  # type: ignore[no-untyped-call]
             message = json.loads(entry["message"])["message"]
             if message["method"] == "Network.requestWillBeSent":
-                url = message["params"]["request"]["url"]
-                if not url.startswith("chrome:"):  # the page that Chromium itself begins with
-                    asked.append(url)
-        return asked, [entry["message"] for entry in self._driver.get_log("browser")]
+                asked.append(message["params"]["request"]["url"])
+        said = self._driver.get_log("browser")  # type: ignore[no-untyped-call]
+        return asked, [entry["message"] for entry in said]
