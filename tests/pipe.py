@@ -12,7 +12,7 @@ from ksecrets.envelope.recipient import Stanza
 from ksecrets.envelope.wrap import unwrap, wrap
 from ksecrets.files.open import Opened, open_text
 from ksecrets.files.seal import Sealed, seal_text
-from ksecrets.keys.age import parse_identity, parse_recipient
+from ksecrets.keys.age.native import parse_identity, parse_recipient
 from ksecrets.values.cipher import DataKey
 
 RAW_KEY = bytes(range(32))

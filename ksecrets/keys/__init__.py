@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 # sops's name of the service in the metadata -> what people call it, and our module, or None where there is none yet
 _MODULES: dict[str, tuple[str, str | None]] = {
-    "age": ("age", "ksecrets.keys.age"),
+    "age": ("age", "ksecrets.keys.age.native"),
     "kms": ("AWS KMS", None),
     "gcp_kms": ("Google Cloud KMS", None),
     "azure_kv": ("Azure Key Vault", None),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from ksecrets.errors import ConfigError, UsageError
-from ksecrets.keys import keygen as generator
+from ksecrets.keys.age import keygen as generator
 from ksecrets.keys.identities import Identities, keys_path
 from ksecrets.operations.session import Session
 from ksecrets.repository.repository import Repository, top_level

@@ -14,17 +14,18 @@ from ksecrets.envelope.metadata import Metadata
 from ksecrets.envelope.recipient import Stanza
 from ksecrets.envelope.wrap import unwrap
 from ksecrets.errors import ConfigError, NoIdentity
-from ksecrets.keys import age, keyring
+from ksecrets.keys import keyring
+from ksecrets.keys.age import native as age
+from ksecrets.keys.age.sources import read_identities
 from ksecrets.keys.identities import (
     VARIABLES,
     Identities,
     child_environment,
     config_folder,
     keys_path,
-    read_identities,
 )
+from tests.keys.age.test_native import OPENSSH, ssh_pair
 from tests.keys.contract import KEY
-from tests.keys.test_age import OPENSSH, ssh_pair
 
 
 class Key:
@@ -152,16 +153,16 @@ def test_ssh_keys(environ: dict[str, str], home: Path, prefix: str) -> None:
 @pytest.fixture
 def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the files that are read."""
-    from ksecrets.keys import identities
+    from ksecrets.keys.age import sources
 
     seen: list[str] = []
-    original = identities._read_file
+    original = sources._read_file
 
     def watched(path: str) -> tuple[bytes, int]:
         seen.append(os.path.basename(path))
         return original(path)
 
-    monkeypatch.setattr(identities, "_read_file", watched)
+    monkeypatch.setattr(sources, "_read_file", watched)
     return seen
 
 

@@ -15,11 +15,12 @@ import yaml
 from ksecrets.envelope.emit import flow, metadata_lines
 from ksecrets.envelope.metadata import Extension, Metadata
 from ksecrets.envelope.wrap import unwrap, wrap, wrap_groups
-from ksecrets.keys import age as age_service
-from ksecrets.keys import keygen, prompt
+from ksecrets.keys import prompt
+from ksecrets.keys.age import keygen
+from ksecrets.keys.age import native as age_service
 from ksecrets.keys.identities import Identities
 from tests.conftest import Cli
-from tests.keys.test_plugin import put_toy, texts
+from tests.keys.age.test_plugin import put_toy, texts
 
 KEY = bytes(range(32))
 

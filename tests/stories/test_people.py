@@ -428,7 +428,7 @@ def test_the_key_in_the_safe(company: Company, age: str) -> None:
     wrong = company.cli("recovery", "test", str(safe), env={**env, "KSECRETS_PASSPHRASE_CMD": "echo wrong"})
     assert wrong.code == 4
 
-    from ksecrets.keys.locked import open_file
+    from ksecrets.keys.age.locked import open_file
     from ksecrets.keys.prompt import Prompt
 
     opened = open_file(done.out, "safe", Prompt({"KSECRETS_PASSPHRASE_CMD": "echo long and safe"})).decode()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from ksecrets.errors import ConfigError, KsecretsError, NotEncrypted, UsageError
-from ksecrets.keys import keygen as generator
+from ksecrets.keys.age import keygen as generator
 from ksecrets.keys.identities import VARIABLES
 from ksecrets.operations.decrypt import decrypt
 from ksecrets.operations.people.rewrap import Change, carry_out, plan

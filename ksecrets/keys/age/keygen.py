@@ -37,7 +37,7 @@ def generate(*, pq: bool = False) -> NewIdentity:
     import time
 
     if pq:
-        from ksecrets.keys import pq as hybrid
+        from ksecrets.keys.age import pq as hybrid
 
         public, secret = hybrid.generate()
     else:

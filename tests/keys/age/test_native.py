@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from ksecrets.envelope.recipient import Identity, Recipient, Stanza
 from ksecrets.errors import ConfigError, Tampered
-from ksecrets.keys.age import AgeIdentity, parse_identity, parse_recipient, parse_ssh_identity
+from ksecrets.keys.age.native import AgeIdentity, parse_identity, parse_recipient, parse_ssh_identity
 from tests.keys.contract import KEY, ServiceContract
 
 PUBLIC = "age1494dxhqw8q57gzggrcjdqrdhyr7x2ydmgh3kdcr7n7w3q3kns56s8v5kqs"
@@ -214,6 +214,8 @@ def test_an_ordinary_key_loads_nothing_of_the_other_kinds(tmp_path: Path) -> Non
     assert "pyrage" in loaded
     assert {name for name in loaded if name.startswith("ksecrets.keys.")} == {
         "ksecrets.keys.age",
+        "ksecrets.keys.age.native",
+        "ksecrets.keys.age.sources",
         "ksecrets.keys.identities",
         "ksecrets.keys.prompt",
     }
@@ -223,6 +225,6 @@ def test_an_ordinary_key_loads_nothing_of_the_other_kinds(tmp_path: Path) -> Non
 def modules_after(code: str) -> set[str]:
     """What is imported after running this code in a new process."""
     script = f"import sys\nsys.path += {sys.path!r}\n{code}\nprint(*sys.modules)"
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     done = subprocess.run([sys.executable, "-S", "-c", script], cwd=root, capture_output=True, check=True)
     return set(done.stdout.decode().split())

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ksecrets.keys import agefile, bech32, pq
-from ksecrets.keys.agefile import AgeStanza, Malformed
+from ksecrets.keys.age import agefile, bech32, pq
+from ksecrets.keys.age.agefile import AgeStanza, Malformed
 
-VECTORS: dict[str, dict[str, Any]] = json.loads((Path(__file__).parents[1] / "vectors/age.json").read_text())["vectors"]
+VECTORS: dict[str, dict[str, Any]] = json.loads((Path(__file__).parents[2] / "vectors/age.json").read_text())["vectors"]
 
 
 @pytest.mark.parametrize("name", sorted(VECTORS))

@@ -13,8 +13,8 @@ import os
 
 from ksecrets.envelope.recipient import check_length
 from ksecrets.errors import ConfigError
-from ksecrets.keys import agefile, bech32
-from ksecrets.keys.age import AgeIdentity, AgeRecipient, Damaged
+from ksecrets.keys.age import agefile, bech32
+from ksecrets.keys.age.native import AgeIdentity, AgeRecipient, Damaged
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

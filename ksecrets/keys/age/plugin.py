@@ -14,7 +14,7 @@ import os
 
 from ksecrets.envelope.recipient import check_length
 from ksecrets.errors import ConfigError, KsecretsError
-from ksecrets.keys.age import SERVICE, AgeIdentity, AgeRecipient
+from ksecrets.keys.age.native import SERVICE, AgeIdentity, AgeRecipient
 from ksecrets.keys.programs import find_program
 from ksecrets.keys.prompt import Prompt, ask_line, show
 

@@ -11,9 +11,9 @@ from cryptography.hazmat.primitives import hpke
 
 from ksecrets.envelope.recipient import Identity, Recipient, short_recipient
 from ksecrets.errors import ConfigError, Tampered
-from ksecrets.keys import agefile, bech32, keygen, pq
-from ksecrets.keys.age import parse_identity, parse_recipient
-from ksecrets.keys.identities import read_identities
+from ksecrets.keys.age import agefile, bech32, keygen, pq
+from ksecrets.keys.age.native import parse_identity, parse_recipient
+from ksecrets.keys.age.sources import read_identities
 from tests.conftest import Cli
 from tests.keys.contract import KEY, ServiceContract
 

@@ -19,12 +19,13 @@ from ksecrets.envelope.recipient import Stanza
 from ksecrets.envelope.wrap import unwrap
 from ksecrets.errors import ConfigError, KsecretsError
 from ksecrets.gitting.local import local
-from ksecrets.keys import age, agefile, keygen, locked
+from ksecrets.keys.age import agefile, keygen, locked
+from ksecrets.keys.age import native as age
 from ksecrets.keys.identities import Identities, child_environment
 from ksecrets.keys.prompt import Prompt
 from tests.conftest import ROOT
+from tests.keys.age.test_native import OPENSSH, PEM, ssh_pair
 from tests.keys.contract import KEY
-from tests.keys.test_age import OPENSSH, PEM, ssh_pair
 
 WORD = "correct horse"
 

@@ -11,11 +11,11 @@ import pytest
 from ksecrets.envelope.recipient import Identity, Recipient, Stanza
 from ksecrets.errors import ConfigError, KsecretsError
 from ksecrets.gitting.local import local
-from ksecrets.keys import bech32
-from ksecrets.keys.age import parse_identity, parse_recipient
+from ksecrets.keys.age import bech32
+from ksecrets.keys.age.native import parse_identity, parse_recipient
 from ksecrets.keys.identities import Identities
+from tests.keys.age.test_locked import at_a_terminal
 from tests.keys.contract import KEY, ServiceContract
-from tests.keys.test_locked import at_a_terminal
 
 TOY = Path(__file__).with_name("toyplugin.py")
 
@@ -127,7 +127,7 @@ def test_what_a_plugin_says_cannot_move_the_cursor() -> None:
 def test_a_plugin_asks_at_the_terminal_or_goes_without(toy: Path) -> None:
     public, secret = texts(b"ask me")
     code = (
-        "from ksecrets.keys.age import parse_identity, parse_recipient\n"
+        "from ksecrets.keys.age.native import parse_identity, parse_recipient\n"
         f"stanza = parse_recipient('{public}').wrap(bytes(range(32)))\n"
         f"print('opened', parse_identity('{secret}', 'k').unwrap([stanza]) == bytes(range(32)))\n"
     )

@@ -3,7 +3,7 @@
 One stanza is one armored age file for one recipient, as sops stores it (age/keysource.go). The formats are those of
 https://age-encryption.org/v1. pyrage is imported when something is parsed, not before.
 
-Post-quantum keys are in `keys.pq`, those of plugins in `keys.plugin`, imported when they are met.
+Post-quantum keys are in `pq`, those of plugins in `plugin`, imported when they are met.
 """
 
 from __future__ import annotations
@@ -147,11 +147,11 @@ def parse_recipient(text: str) -> AgeRecipient:
     if text != text.lower():
         raise ConfigError(f"an age recipient is written in lower case: {_short(text)}")
     if text.startswith("age1pq1"):
-        from ksecrets.keys import pq
+        from ksecrets.keys.age import pq
 
         return pq.parse_recipient(text)
     if "1" in text[4:]:
-        from ksecrets.keys import plugin
+        from ksecrets.keys.age import plugin
 
         return plugin.parse_recipient(text)
     pyrage = _pyrage()
@@ -170,11 +170,11 @@ def parse_identity(text: str, where: str, prompt: Prompt | None = None) -> AgeId
     prompt: through which a plugin asks. Raises ConfigError that names `where`, never the text.
     """
     if text.startswith("AGE-PLUGIN-"):
-        from ksecrets.keys import plugin
+        from ksecrets.keys.age import plugin
 
         return plugin.parse_identity(text, where, prompt)
     if text.startswith("AGE-SECRET-KEY-PQ-1"):
-        from ksecrets.keys import pq
+        from ksecrets.keys.age import pq
 
         return pq.parse_identity(text, where)
     if text.startswith("age1"):
@@ -205,7 +205,7 @@ def parse_ssh_identity(content: bytes, where: str, prompt: Prompt | None = None)
     if encrypted:
 
         def unlock() -> Any:
-            from ksecrets.keys.locked import open_ssh
+            from ksecrets.keys.age.locked import open_ssh
 
             return open_ssh(content, where, prompt)
 

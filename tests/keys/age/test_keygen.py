@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 
 from ksecrets.errors import ConfigError, KsecretsError
-from ksecrets.keys import keygen, keyring
-from ksecrets.keys.identities import Identities, read_identities
+from ksecrets.keys import keyring
+from ksecrets.keys.age import keygen
+from ksecrets.keys.age.sources import read_identities
+from ksecrets.keys.identities import Identities
 
 
 def mode(path: Path) -> int:
