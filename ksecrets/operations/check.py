@@ -1,7 +1,8 @@
 """check: whether files are encrypted as the configuration says and, where an identity opens them, MAC and seal hold.
 
 Made for CI: it needs no key for most of it, never shows a value, looks at every file whatever is wrong with another,
-and starts a few processes of git for a whole repository.
+and starts a few processes of git for a whole repository. Files are looked at in several processes; what is found does
+not depend on how many there are, nor does its order.
 """
 
 from __future__ import annotations
@@ -10,58 +11,84 @@ import os
 import stat
 
 from ksecrets.errors import KsecretsError, RuleViolation
-from ksecrets.operations.examine import Examined, examine
+from ksecrets.operations.examine import examine
 from ksecrets.operations.findings import CODES, Finding, Report, render
 from ksecrets.operations.known import lost_seal
 from ksecrets.operations.reading import refuse_vanished_rules
+from ksecrets.operations.rewrap.workers import WORTH_IT, processes, spread
 from ksecrets.operations.session import Place, Session
 from ksecrets.operations.wanted import NO_FILE, YAML, Wanted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from ksecrets.rules.policy import Policy
+
+    Progress = Callable[[int, int], None]
 
 _LARGEST = 1 << 28  # bytes
 _OWN = (".ksecrets.yaml", ".sops.yaml", ".gitattributes", ".gitignore", ".gitmodules")
 
 
-def check(paths: Sequence[str] = (), *, session: Session | None = None) -> Report:
+def check(paths: Sequence[str] = (), *, progress: Progress | None = None, session: Session | None = None) -> Report:
     """Check files and what is below folders; without paths the whole repository around the working folder.
 
     In git: tracked files, and those that are neither tracked nor ignored. Looked at are the files that the rules name
-    and every other YAML file that is encrypted; a file that is named here in any case.
+    and every other YAML file that is encrypted; a file that is named here in any case. progress: called with the
+    number of files that were looked at and that of all.
 
     Raises KsecretsError only where a path does not exist or git fails; everything else is a finding.
     """
     session = session or Session()
-    return _Check(session).run(paths)
+    return _Check(session).run(paths, progress)
+
+
+class _Looked:
+    """What one file came to, small enough to travel between processes.
+
+    real: without links; None where the file does not count and `findings` are all that is to be said. source: what
+    the rules have about it, by their own place (`_source`). notes: remarks that came up.
+    """
+
+    __slots__ = ("encrypted", "findings", "kid", "moved", "notes", "path", "real", "sealed", "source", "verified")
+
+    def __init__(self, path: str, findings: Sequence[Finding] = ()) -> None:
+        self.path = path
+        self.real: str | None = None
+        self.findings = list(findings)
+        self.source: str | None = None
+        self.kid: str | None = None
+        self.encrypted = self.sealed = self.moved = False
+        self.verified: bool | None = None
+        self.notes: list[str] = []
 
 
 class _Check:
     """One run over many files."""
 
-    __slots__ = ("_done", "_tops", "_wanted", "report", "session")
+    __slots__ = ("_done", "_seen", "_tops", "_wanted", "report", "session")
 
     def __init__(self, session: Session) -> None:
         self.session = session
         self.report = Report()
         self._tops: dict[str, Place] = {}  # of every folder that rules were asked for: repositories, or outside of git
-        self._done: dict[str, Examined] = {}
+        self._done: dict[str, _Looked] = {}
+        self._seen: set[tuple[object, ...]] = set()
         self._wanted = Wanted()
 
-    def run(self, paths: Sequence[str]) -> Report:
+    def run(self, paths: Sequence[str], progress: Progress | None) -> Report:
         report = self.report
+        files: list[tuple[str, bool]] = []
         for path in paths or [_around(self.session)]:
             if os.path.isdir(path):
-                for file in self.below(path):
-                    self.file(file, named=False)
+                files += [(file, False) for file in self.below(path)]
             elif os.path.lexists(path):
                 if self.rules_hold(os.path.dirname(path) or "."):
-                    self.file(path, named=True)
+                    files.append((path, True))
             else:
                 raise KsecretsError("no such file", file=path)
+        self.look_at(files, progress)
         self.same_data_keys()
         self.lost_seals()
         self.environments()
@@ -71,11 +98,42 @@ class _Check:
             if done.verified is not None:
                 report.verified += done.verified
                 if not done.verified:
-                    report.unverified.append(done.place.path)
+                    report.unverified.append(done.path)
         report.files = len(self._done)
         report.findings.sort(key=lambda finding: (finding.file, finding.line or 0))
         report.unverified.sort()
         return report
+
+    def look_at(self, files: Sequence[tuple[str, bool]], progress: Progress | None) -> None:
+        """Look at (path, named) each, and keep what came of it, in their order."""
+        results: list[_Looked | None] = [None] * len(files)
+        count = processes() if len(files) >= WORTH_IT else 1
+        begun = 0
+        while begun < len(files):
+            looked = results[begun] = self.file(files[begun])
+            begun += 1
+            if progress is not None:
+                progress(begun, len(files))
+            # Once an identity was asked for, all that needs a passphrase has had it: no two processes ask.
+            if count > 1 and looked is not None and looked.verified is not None:
+                break
+        rest = files[begun:]
+        done = begun
+        for index, looked in spread(rest, self.file, count) if rest else ():
+            results[begun + index] = looked
+            done += 1
+            if progress is not None:
+                progress(done, len(files))
+        for looked in results:
+            if looked is None:
+                continue
+            for note in looked.notes:
+                self.session.note(note)
+            if looked.real is None:
+                for finding in looked.findings:
+                    self.found(finding)
+            else:
+                self._done.setdefault(looked.real, looked)
 
     # -- which files ---------------------------------------------------------------------------------------------------
 
@@ -112,81 +170,93 @@ class _Check:
             return False
         return True
 
-    def file(self, path: str, *, named: bool) -> None:
-        """Check one file, if it is one to be checked."""
+    def file(self, item: tuple[str, bool]) -> _Looked | None:
+        """Look at one file, if it is one to be checked; in whatever process this is."""
+        path, named = item
+        notes = self.session.notes
+        known = len(notes)
+        looked = self._file(path, named)
+        if looked is not None:
+            looked.notes = notes[known:]
+        return looked
+
+    def _file(self, path: str, named: bool) -> _Looked | None:
         try:
             kind = os.lstat(path).st_mode
         except OSError:
-            return  # git knows it, and it is not there: deleted
-        name = os.path.basename(path)
+            return None  # git knows it, and it is not there: deleted
         try:
             place = self.session.place(path)
         except KsecretsError as error:
-            self.found(Finding.of(error, "symlink" if isinstance(error, RuleViolation) else "config", path))
-            return
+            code = "symlink" if isinstance(error, RuleViolation) else "config"
+            return _Looked(path, [Finding.of(error, code, path)])
         if not stat.S_ISREG(kind) and not (named and os.path.isfile(path)):
-            return  # of a link the file that it leads to is checked, under its own name
+            return None  # of a link the file that it leads to is checked, under its own name
         if place.relative in _OWN and not named:
-            return
-        if place.environment is None and not named and not name.endswith(YAML):
-            return
-        real = place.real or path
-        if real in self._done:
-            return
+            return None
+        if place.environment is None and not named and not path.endswith(YAML):
+            return None
         try:
             with open(path, "rb", buffering=0) as stream:
                 raw = stream.read(_LARGEST)
         except OSError as error:
-            self.found(Finding("not-yaml", "error", path, f"cannot be read: {os.strerror(error.errno or 0).lower()}"))
-            return
+            why = f"cannot be read: {os.strerror(error.errno or 0).lower()}"
+            return _Looked(path, [Finding("not-yaml", "error", path, why)])
         plaintext = self._wanted.plaintext(place)
         if plaintext is None and not named and b"sops" not in raw:
-            return
+            return None
         done = examine(place, raw, self.session, plaintext)
-        if done.encrypted or plaintext is not None or named:
-            self._done[real] = done
+        if not (done.encrypted or plaintext is not None or named):
+            return None
+        looked = _Looked(path, done.findings)
+        looked.real = place.real or path
+        looked.encrypted, looked.sealed, looked.moved = done.encrypted, done.sealed, done.moved
+        looked.verified, looked.kid = done.verified, done.kid
+        looked.source = _source(place.policy) if place.policy is not None else None
+        return looked
 
     # -- over all files ------------------------------------------------------------------------------------------------
 
     def same_data_keys(self) -> None:
         """A finding for every file whose data key another one has, too (docs/threat-model.md)."""
-        first: dict[str, Examined] = {}
+        first: dict[str, _Looked] = {}
         for done in sorted(self._done.values(), key=lambda done: done.moved):  # so that the copy is the other one
             if done.kid is None:
                 continue
             other = first.setdefault(done.kid, done)
             if other is not done:
-                done.add(
-                    "same-data-key",
-                    "error",
-                    f"has the data key of {other.place.path}: one was copied from the other",
-                    hint=f"ksecrets updatekeys {done.place.path}",
-                )
+                what = f"has the data key of {other.path}: one was copied from the other"
+                hint = f"ksecrets updatekeys {done.path}"
+                done.findings.append(Finding("same-data-key", "error", done.path, what, hint=hint))
 
     def lost_seals(self) -> None:
         """Unsealed files of which git has a sealed version: an error, whatever the rules require."""
-        unsealed = [done for done in self._done.values() if done.encrypted and not done.sealed]
-        for top in dict.fromkeys(done.place.top for done in unsealed):
-            files = [done for done in unsealed if done.place.top == top]
-            repository = self.session.repository(files[0].place)
+        unsealed = [
+            (self.session.place(done.path), done) for done in self._done.values() if done.encrypted and not done.sealed
+        ]
+        for top in dict.fromkeys(place.top for place, _ in unsealed):
+            files = [(place, done) for place, done in unsealed if place.top == top]
+            repository = self.session.repository(files[0][0])
             if repository is None:
                 continue
             with repository.batch() as batch:
-                for done in files:
-                    ref = lost_seal(done.place, self.session, batch)
+                for place, done in files:
+                    ref = lost_seal(place, self.session, batch)
                     for finding in done.findings if ref is not None else ():
                         if finding.code == "seal-missing":
                             finding.severity = "error"
                             finding.message = f"has no seal, and is sealed in {ref}: sops wrote it, or it was removed"
-                            finding.hint = f"ksecrets seal {done.place.path}"
+                            finding.hint = f"ksecrets seal {done.path}"
 
     def environments(self) -> None:
         """Warnings about the rules themselves, once each."""
-        seen: dict[str, Policy] = {}
+        seen: dict[str, str] = {}
         for done in self._done.values():
-            if done.place.policy is not None:
-                seen.setdefault(done.place.policy.rule or done.place.policy.source, done.place.policy)
-        for source, policy in seen.items():
+            if done.source is not None:
+                seen.setdefault(done.source, done.path)
+        for source, path in seen.items():
+            policy = self.session.place(path).policy
+            assert policy is not None
             where, _, _ = source.rpartition(" ")
             file, _, line = where.rpartition(":")
             number = int(line) if line.isdigit() else None
@@ -221,8 +291,14 @@ class _Check:
     def found(self, finding: Finding) -> None:
         """Add a finding about no examined file, once."""
         same = (finding.code, finding.file, finding.line, finding.message)
-        if all((other.code, other.file, other.line, other.message) != same for other in self.report.findings):
+        if same not in self._seen:
+            self._seen.add(same)
             self.report.findings.append(finding)
+
+
+def _source(policy: Policy) -> str:
+    """What decided about a file: the rule, or else the environment, with file and line."""
+    return policy.rule or policy.source
 
 
 def _around(session: Session) -> str:

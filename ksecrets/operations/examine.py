@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ksecrets.operations.session import Place, Session
     from ksecrets.rules.policy import Policy
     from ksecrets.text.node import Node
+    from ksecrets.values.cipher import DataKey
 
 
 class Examined:
@@ -84,9 +85,9 @@ def examine(
         )
         return done
     try:
-        seen = Inspected(read_metadata(text), place)
+        metadata, opened, failure = (None, None, None) if keyless else _opened(text, place, session)
+        seen = Inspected(metadata or read_metadata(text), place)
         done.metadata = seen.metadata
-        opened, failure = (None, None) if keyless else _opened(text, place, session)
         if opened is None or not _chosen(seen, place.policy):
             seen.look(text)  # otherwise opening it has proved as much
     except NotEncrypted:
@@ -111,7 +112,7 @@ def examine(
     elif not isinstance(failure, Tampered | SyntaxRefused):
         done.verified = False
         done.add("no-key", "warning", failure.message, hint=failure.hint)
-    elif not any(finding.code in ("half-decrypted", "conflict-markers") for finding in done.findings):
+    elif not any(finding.code in ("half-decrypted", "conflict-markers", "merge-pending") for finding in done.findings):
         code = "tampered" if isinstance(failure, Tampered) else "not-yaml"
         done.findings.append(Finding.of(failure, code, place.path))
     if opened is not None:
@@ -121,11 +122,21 @@ def examine(
     return done
 
 
-def _opened(text: str, place: Place, session: Session) -> tuple[Opened | None, KsecretsError | None]:
+def _opened(text: str, place: Place, session: Session) -> tuple[Metadata | None, Opened | None, KsecretsError | None]:
+    """The metadata as opening the text found it, where it came so far; and what came of it."""
+    seen: list[Metadata] = []
+    key = session.key_for(place)
+
+    def noting(metadata: Metadata) -> DataKey:
+        seen.append(metadata)
+        return key(metadata)
+
+    opened, failure = None, None
     try:
-        return open_text(text, data_key_for=session.key_for(place)), None
+        opened = open_text(text, data_key_for=noting)
     except KsecretsError as error:
-        return None, error
+        failure = error
+    return (seen[0] if seen else None), opened, failure
 
 
 def _not_encrypted(done: Examined, text: str, severity: Severity | None) -> None:
@@ -149,8 +160,14 @@ def _not_encrypted(done: Examined, text: str, severity: Severity | None) -> None
 def _without_key(done: Examined, seen: Inspected, session: Session) -> None:
     place, metadata, policy = done.place, seen.metadata, done.place.policy
     again = f"ksecrets updatekeys {place.path}"
-    if not metadata.mac:
+    pending = metadata.extension is not None and metadata.extension.pending
+    if not metadata.mac and pending:
+        text = "was merged without a key: nobody can read it before somebody with a key has sealed it"
+        done.add("merge-pending", "error", text, hint=f"ksecrets resolve {place.path}")
+    elif not metadata.mac:
         done.add("conflict-markers", "error", "has no MAC: a merge was not finished, or it was removed")
+    elif pending:
+        done.add("tampered", "error", "says that a merge is not finished, and has a MAC")
     if policy is not None:
         _readers(done, seen, policy, again)
         _choice(done, seen, policy, again)

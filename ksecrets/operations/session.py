@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from ksecrets.rules.load import Rules
     from ksecrets.rules.policy import Policy, Reader
 
+    Around = tuple[Rules | None, str | None]
+
 STDIN = "-"
 _MARKS = (".ksecrets.yaml", ".sops.yaml", ".git")
 
@@ -72,7 +74,7 @@ class Session:
     Keeps keys in memory only, and shows nothing of them.
     """
 
-    __slots__ = ("_identities", "_keys", "_refs", "_repositories", "_rules", "_told", "environ", "notes")
+    __slots__ = ("_folders", "_identities", "_keys", "_refs", "_repositories", "_told", "environ", "notes")
 
     def __init__(self, environ: Mapping[str, str] | None = None) -> None:
         self.environ: Mapping[str, str] = os.environ if environ is None else environ
@@ -80,7 +82,7 @@ class Session:
         self._told: set[str] = set()
         self._identities: Identities | None = None
         self._keys: dict[tuple[str, ...], DataKey] = {}
-        self._rules: dict[str, Rules | None] = {}
+        self._folders: dict[str, Around] = {}
         self._repositories: dict[str, Repository] = {}
         self._refs: dict[str, str | None] = {}
 
@@ -111,9 +113,14 @@ class Session:
         real = os.path.realpath(path)
         folder = os.path.dirname(real)
         try:
-            rules = self._rules_for(folder)
-            top = _top(folder)
-            policy = rules.policy_for(path) if rules is not None else None
+            rules, top = self._around(folder)
+            if rules is None:
+                policy = None
+            elif real == os.path.abspath(path):  # no link on the way: nothing that `policy_for` would have to compare
+                below = rules.relative(real)
+                policy = rules.policy(below) if below is not None else None
+            else:
+                policy = rules.policy_for(path)
         except KsecretsError as error:
             raise error.at(path) from None
         root = top or (rules.root if rules is not None else None)
@@ -122,24 +129,25 @@ class Session:
             relative = real[len(root.rstrip(os.sep)) + 1 :].replace(os.sep, "/")
         return Place(path, real, top, relative, rules, policy)
 
-    def _rules_for(self, folder: str) -> Rules | None:
-        """The rules of a folder: those of the one above, unless something stands here that changes them."""
+    def _around(self, folder: str) -> Around:
+        """The rules of a folder and the top of its git working tree: those of the folder above, unless something
+        stands here that changes them."""
         passed = []
-        while folder not in self._rules:
+        while folder not in self._folders:
             above = os.path.dirname(folder)
             if above == folder or any(os.path.lexists(os.path.join(folder, name)) for name in _MARKS):
-                self._rules[folder] = load.find(folder)
+                self._folders[folder] = load.find(folder), _top(folder)
                 break
             passed.append(folder)
             folder = above
-        rules = self._rules[folder]
+        found = self._folders[folder]
         for each in passed:
-            self._rules[each] = rules
-        return rules
+            self._folders[each] = found
+        return found
 
     def rules_changed(self) -> None:
         """Read the rules anew when they are next asked for: this process wrote a configuration."""
-        self._rules.clear()
+        self._folders.clear()
 
     def repository(self, place: Place) -> Repository | None:
         """The git repository that a file stands in, or None outside of git (or without git)."""

@@ -458,3 +458,58 @@ def test_nothing_of_a_file_reaches_the_terminal_as_it_is() -> None:
     text = render(report)
     assert all(char.isprintable() or char == "\n" for char in text)
     assert "\x1b[31;1merror\x1b[0m" in render(report, color=True)
+
+
+# -- in several processes ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def many(team: Team) -> Team:
+    """Sixty files, in which everything can be wrong; some of them beside what nobody looks at."""
+    session = team.session("alice")
+    for number in range(30):
+        for env in ("dev", "prod"):
+            path = f"app{number}/{env}/secrets.yaml"
+            team.repo.write(path, PLAIN.replace("s3cret", f"s3cret{number}"))
+            ksecrets.encrypt(path, write=True, session=session)
+        team.repo.write(f"app{number}/values.yaml", "enabled: yes\n")
+    team.repo.commit()
+
+    def change(path: str, old: str, new: str) -> None:
+        team.repo.write(path, team.read(path).replace(old, new, 1))
+
+    change("app3/dev/secrets.yaml", "data:", "data:AAAA")
+    change("app4/dev/secrets.yaml", "db:", "<<<<<<< ours\n=======\n>>>>>>> theirs\ndb:")
+    team.repo.write("app5/prod/secrets.yaml", PLAIN)
+    team.repo.write("app6/dev/secrets.yaml", unsealed(team.read("app6/dev/secrets.yaml")))
+    team.repo.write("app7/dev/secrets.yaml", team.read("app8/dev/secrets.yaml"))  # a copy
+    team.repo.write("app9/dev/secrets.yaml", b"\xff")
+    team.repo.write("other/secrets.yaml", team.read("app10/dev/secrets.yaml"))
+    (team.repo / "app11/dev/secrets.yaml").unlink()
+    (team.repo / "app11/dev/secrets.yaml").symlink_to("../prod/secrets.yaml")
+    (team.repo / "app12/dev/secrets.yaml").unlink()
+    return team
+
+
+@pytest.mark.parametrize("names", [("alice",), ("bob",), ()])
+def test_the_number_of_processes_changes_nothing(
+    many: Team, names: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: dict[int, tuple[dict[str, Any], list[str]]] = {}
+    for count in (1, 2, 5):
+        monkeypatch.setattr("ksecrets.operations.check.processes", lambda count=count: count)
+        session = many.session(*names, CI="1")
+        found[count] = check((".", "app3/values.yaml", "app4/dev"), session=session).to_json(), session.notes
+    assert found[1] == found[2] == found[5]
+    report = found[1][0]
+    assert report["files"] > 50
+    assert {"tampered", "conflict-markers", "plaintext", "seal-missing", "same-data-key", "symlink"} <= {
+        finding["code"] for finding in report["findings"]
+    } | ({"tampered"} if "alice" not in names else set())
+
+
+def test_progress_counts_every_file_once(many: Team) -> None:
+    seen: list[tuple[int, int]] = []
+    check(progress=lambda done, all_: seen.append((done, all_)), session=many.session("alice", CI="1"))
+    total = seen[0][1]
+    assert seen == [(number, total) for number in range(1, total + 1)]
