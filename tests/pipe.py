@@ -10,6 +10,7 @@ from typing import Any
 from ksecrets.envelope.metadata import Extension, Metadata
 from ksecrets.envelope.recipient import Stanza
 from ksecrets.envelope.wrap import unwrap, wrap
+from ksecrets.files.formats import Format
 from ksecrets.files.open import Opened, open_text
 from ksecrets.files.seal import Sealed, seal_text
 from ksecrets.keys.age.native import parse_identity, parse_recipient
@@ -58,12 +59,21 @@ def metadata(*, real: bool = False, **changes: Any) -> Metadata:
     return Metadata(**values)
 
 
-def seal(text: str, *, comments: str = "auto", old: Opened | None = None, real: bool = False, **changes: Any) -> Sealed:
+def seal(
+    text: str,
+    *,
+    format: Format | None = None,
+    comments: str = "auto",
+    old: Opened | None = None,
+    real: bool = False,
+    **changes: Any,
+) -> Sealed:
     """Encrypt `text` under KEY."""
     return seal_text(
         text,
         data_key=KEY,
         metadata=metadata(real=real, **changes),
+        format=format,
         comments=comments,
         old_tokens=old.tokens if old is not None else None,
     )
@@ -80,24 +90,25 @@ def open_as_alice(text: str, **options: Any) -> Opened:
 
 
 class Sops:
-    """The real sops, with alice's key. Texts in, texts out; `error` of the last call that failed."""
+    """The real sops, with alice's key. Texts of one type in and out; `error` of the last call that failed."""
 
-    def __init__(self, program: str) -> None:
+    def __init__(self, program: str, type: str = "yaml") -> None:
         self.program = program
+        self.type = type
         self.error = ""
 
     def run(self, arguments: list[str], text: str) -> str | None:
         """Its output, or None where it fails."""
         done = subprocess.run(
-            [self.program, *arguments, "--input-type", "yaml", "--output-type", "yaml", "/dev/stdin"],
-            input=text.encode(),
+            [self.program, *arguments, "--input-type", self.type, "--output-type", self.type, "/dev/stdin"],
+            input=text.encode("utf-8", "surrogateescape"),
             capture_output=True,
             env={**os.environ, "SOPS_AGE_KEY": alice().secret, "SOPS_DISABLE_VERSION_CHECK": "1"},
             cwd="/",
             timeout=120,
         )
         self.error = done.stderr.decode(errors="replace")
-        return done.stdout.decode() if done.returncode == 0 else None
+        return done.stdout.decode("utf-8", "surrogateescape") if done.returncode == 0 else None
 
     def decrypt(self, text: str) -> str | None:
         return self.run(["decrypt"], text)

@@ -7,22 +7,21 @@ white space, and a source of several lines is read together with the indentation
 from __future__ import annotations
 
 from ksecrets.errors import SyntaxRefused, Tampered
-from ksecrets.text import yaml
 from ksecrets.text.node import ALIAS, DOCUMENT_END, KEY, LIST, MAP, PLAIN, SCALAR
-from ksecrets.text.resolve import resolve
 from ksecrets.values.seal import spelled
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ksecrets.files.formats import Format
     from ksecrets.text.node import Node
 
 
-def check_parses(plaintext: str) -> None:
-    """Whether the plaintext of a file without a seal is YAML. Raises Tampered where it is not."""
+def check_parses(plaintext: str, format: Format) -> None:
+    """Whether the plaintext of a file without a seal is in its format. Raises Tampered where it is not."""
     try:
-        for _ in yaml.scan(plaintext):
+        for _ in format.scan(plaintext):
             pass
     except SyntaxRefused as error:
         raise Tampered(
@@ -30,7 +29,7 @@ def check_parses(plaintext: str) -> None:
         ) from None
 
 
-def check_meaning(body: str, plaintext: str, several_lines: dict[int, str]) -> None:
+def check_meaning(body: str, plaintext: str, several_lines: dict[int, str], format: Format) -> None:
     """Whether the plaintext has the values and the structure that the seal was checked for.
 
     The seal leaves out white space, and most sources mean the same wherever they stand. Those of several lines do not
@@ -40,7 +39,7 @@ def check_meaning(body: str, plaintext: str, several_lines: dict[int, str]) -> N
     body: the encrypted text; several_lines: the content of the tokens whose source has several lines, by their places
     in `body`. Raises Tampered where the two differ.
     """
-    left, right = _nodes(body), _nodes(plaintext)
+    left, right = _nodes(body, format), _nodes(plaintext, format)
     try:
         for (document, token), (number, node) in zip(left, right, strict=True):
             if (
@@ -55,12 +54,12 @@ def check_meaning(body: str, plaintext: str, several_lines: dict[int, str]) -> N
                 if token.value[:4] == "ENC[" or token.value == node.value:
                     continue
                 break
-            kind, content = resolve(node.value, plain=node.style == PLAIN, tag=node.tag)
+            kind, content = format.resolve(node.value, plain=node.style == PLAIN, tag=node.tag)
             if content is None or spelled(kind, content)[1] != expected:
                 break
         else:
             return
-    except (SyntaxRefused, ValueError):  # no YAML any more, more or fewer nodes
+    except (SyntaxRefused, ValueError):  # no such format any more, more or fewer nodes
         pass
     raise Tampered(
         "the layout was changed: without the metadata, and with the values in place, the file would say something else",
@@ -68,11 +67,11 @@ def check_meaning(body: str, plaintext: str, several_lines: dict[int, str]) -> N
     )
 
 
-def _nodes(text: str) -> Iterator[tuple[int, Node]]:
+def _nodes(text: str, format: Format) -> Iterator[tuple[int, Node]]:
     """All that has a meaning, each with the number of its document: not the metadata, the mapping that it may stand in,
     and empty documents."""
     document = 0
-    for node in yaml.scan(text):
+    for node in format.scan(text):
         kind = node.kind
         around = node.frame.parent
         if kind == SCALAR:

@@ -6,56 +6,51 @@ written (`files.seal`), so a file that ksecrets wrote is a file that ksecrets ha
 
 from __future__ import annotations
 
-from binascii import Error, a2b_base64
-
-from ksecrets.envelope.metadata import Metadata, identity_fields
+from ksecrets.envelope.metadata import Metadata
 from ksecrets.errors import NotEncrypted, SyntaxRefused, Tampered
-from ksecrets.files.choice import Choice
-from ksecrets.files.meaning import check_meaning, check_parses
-from ksecrets.files.walk import Walk, key_of
-from ksecrets.rules.selector import Selector
-from ksecrets.text import block, yaml
-from ksecrets.text.carrier import fits, keeps_its_meaning, layout, predicted, restored
-from ksecrets.text.node import BLOCK, COMMENT, DOUBLE, FOLDED, LITERAL, PLAIN, SCALAR, Frame, Node
-from ksecrets.text.resolve import resolve
-from ksecrets.values import token as tokens
-from ksecrets.values.mac import Mac
-from ksecrets.values.primitives import compare_digest
-from ksecrets.values.residue import Residues, name_of
-from ksecrets.values.seal import Seal, spelled
+from ksecrets.files.formats import by_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from typing import Any
 
+    from ksecrets.files.formats import Format
+    from ksecrets.text.node import Node
     from ksecrets.values.cipher import DataKey
 
     Triple = tuple[str, str, bytes]
 
-_BLOCKS = frozenset((LITERAL, FOLDED))
-
-_BY_HAND = "restore it from git; values of an encrypted file are changed with `ksecrets edit` or `ksecrets set`"
-
 BOM = "\ufeff"
-FORMAT = "yaml"
 
 
 class Opened:
     """One encrypted file with its plaintext, verified.
 
-    text: the encrypted text as it was read. plaintext: the file in clear text, byte for byte the original where the
-    file is sealed. sealed: it carries a valid seal (an unsealed file is one that sops wrote last).
+    text: the encrypted text as it was read, in `format`. plaintext: the file in clear text, byte for byte the original
+    where the file is sealed. sealed: it carries a valid seal (an unsealed file is one that sops wrote last).
     verified: MAC and seal were checked (False only with `ignore_mac`).
     tokens: for every (associated data, type, plaintext) the tokens, their IVs and nodes in the order of the text, so
     that a new version of the file keeps them; empty unless asked for.
     values: how many tokens there are, comments not counted. Shows nothing of all this in its repr.
     """
 
-    __slots__ = ("data_key", "metadata", "notes", "plaintext", "sealed", "text", "tokens", "values", "verified")
+    __slots__ = (
+        "data_key",
+        "format",
+        "metadata",
+        "notes",
+        "plaintext",
+        "sealed",
+        "text",
+        "tokens",
+        "values",
+        "verified",
+    )
 
-    def __init__(self, text: str, metadata: Metadata, data_key: DataKey) -> None:
+    def __init__(self, text: str, metadata: Metadata, data_key: DataKey, format: Format) -> None:
         self.text = text
+        self.format = format
         self.metadata = metadata
         self.data_key = data_key
         self.plaintext = ""
@@ -69,48 +64,22 @@ class Opened:
         return f"<Opened file, {self.values} values>"
 
 
-def read_metadata(text: str) -> Metadata:
-    """The metadata of an encrypted text; needs no key and contacts nobody.
+def read_metadata(text: str, format: Format | None = None) -> Metadata:
+    """The metadata of an encrypted text (format: YAML where none is given); needs no key and contacts nobody.
 
     Raises NotEncrypted where there is no block, Tampered or SyntaxRefused where it is not in order.
     """
-    tree = block.find(text.removeprefix(BOM))
+    tree = (format or by_name("yaml")).find(text.removeprefix(BOM))
     if tree is None:
         raise NotEncrypted("the file is not encrypted: it has no `sops` block")
     return _metadata(tree)
-
-
-def header_fields(metadata: Metadata, kid: str) -> tuple[str, ...]:
-    """What the seal says of the file as a whole, in the order of docs/file-format.md."""
-    extension = metadata.extension
-    return (
-        FORMAT,
-        kid,
-        (extension.environment or "") if extension else "",
-        (extension.path or "") if extension else "",
-        metadata.lastmodified,
-        *metadata.selector,
-        "true" if metadata.mac_only_encrypted else "false",
-        str(metadata.shamir_threshold),
-    )
-
-
-def reader_groups(metadata: Metadata) -> list[list[tuple[str, ...]]]:
-    """The readers as the seal counts them: service and identity fields, without `enc` and `created_at`."""
-    groups = []
-    for group in metadata.groups:
-        identities = []
-        for stanza in group:
-            fields = sorted(identity_fields(stanza).items())
-            identities.append((stanza.service, *[part for field in fields for part in field]))
-        groups.append(identities)
-    return groups
 
 
 def open_text(
     text: str,
     *,
     data_key_for: Callable[[Metadata], DataKey],
+    format: Format | None = None,
     require_seal: bool = False,
     ignore_mac: bool = False,
     keep_tokens: bool = False,
@@ -118,396 +87,31 @@ def open_text(
     """Decrypt and verify one encrypted text.
 
     text: the whole file, line ends and byte order mark as they stand. data_key_for: gives the data key for the
-    metadata, or raises NoIdentity. require_seal: an unsealed file is an error. ignore_mac: do not check MAC and seal
-    (`verified` is then False, and residues are not trusted). keep_tokens: fill `Opened.tokens`.
+    metadata, or raises NoIdentity. format: YAML where none is given. require_seal: an unsealed file is an error.
+    ignore_mac: do not check MAC and seal (`verified` is then False, and residues are not trusted). keep_tokens: fill
+    `Opened.tokens`.
 
     Raises NotEncrypted, NoIdentity, Tampered, SyntaxRefused; none of them shows a value.
     """
+    from ksecrets.files.opening import OtherBlock, Reading  # whoever asks for metadata only does not need it
+
+    format = format or by_name("yaml")
     mark = BOM if text.startswith(BOM) else ""
     body = text.removeprefix(BOM)
-    tree = block.find(body)
+    tree = format.find(body)
     for _ in range(2):
         if tree is None:
             raise NotEncrypted("the file is not encrypted: it has no `sops` block")
         metadata = _metadata(tree)
-        opened = Opened(text, metadata, data_key_for(metadata))
+        opened = Opened(text, metadata, data_key_for(metadata), format)
         try:
-            plaintext = _Reading(body, opened, tree, require_seal, ignore_mac, keep_tokens).run()
-        except _OtherBlock:
-            tree = block.search(body)  # what looked like the block was part of something else
+            plaintext = Reading(body, opened, tree, require_seal, ignore_mac, keep_tokens).run()
+        except OtherBlock:
+            tree = format.search(body)  # what looked like the block was part of something else
             continue
         opened.plaintext = mark + plaintext
         return opened
     raise Tampered("the metadata blocks of this file differ")
-
-
-class _OtherBlock(Exception):
-    """The block that was found quickly is not the one that the parser sees."""
-
-
-class _Reading:
-    """One pass over an encrypted text."""
-
-    __slots__ = (
-        "body",
-        "checked",
-        "choice",
-        "chosen",
-        "data_key",
-        "decrypt",
-        "has_block",
-        "ignore_mac",
-        "keep_tokens",
-        "list_comments",
-        "mac",
-        "mac_only",
-        "opened",
-        "pieces",
-        "position",
-        "reparse",
-        "residues",
-        "seal",
-        "several_lines",
-        "stored",
-        "tree",
-        "values",
-        "walk",
-    )
-
-    def __init__(
-        self, body: str, opened: Opened, tree: Any, require_seal: bool, ignore_mac: bool, keep_tokens: bool
-    ) -> None:
-        metadata = opened.metadata
-        self.body = body
-        self.opened = opened
-        self.tree = tree
-        self.ignore_mac = ignore_mac
-        self.keep_tokens = keep_tokens
-        self.data_key = opened.data_key
-        self.decrypt = opened.data_key.decrypt
-        self.values = 0
-        self.checked = False  # the plaintext is to be read again: its layout may have changed its meaning
-        self.has_block = False
-        self.mac_only = metadata.mac_only_encrypted
-        self.mac = Mac(self.mac_only)
-        self.choice = Choice(Selector(*metadata.selector), yaml.scan(body) if "comment" in metadata.selector[0] else ())
-        self.chosen = self.choice.value
-        self.pieces: list[str] = []  # of the plaintext
-        self.position = 0  # in the body: what is before it has its pieces
-        self.reparse = False  # without a seal: whether the plaintext is YAML is to be looked at
-        self.several_lines: dict[int, str] = {}  # values whose source has several lines, by the place of their token
-        self.list_comments: dict[Frame, int] = {}
-        self.seal: Seal | None = None
-        self.stored: dict[bytes, str] = {}
-        self.residues: Residues | None = None
-        extension = metadata.extension
-        if extension is None:
-            if require_seal:
-                raise Tampered(
-                    "the file carries no seal, and one is required here",
-                    hint="it was last written by sops, or its seal was removed; compare it with git history, "
-                    "then seal it with `ksecrets seal FILE`",
-                )
-            return
-        kid = opened.data_key.kid
-        if extension.kid != kid:
-            raise Tampered("the data key is not the one that the file was sealed with (kid differs)")
-        if ignore_mac:
-            return
-        self.seal = Seal(opened.data_key)
-        self.seal.header(header_fields(metadata, kid))
-        self.seal.recipients(reader_groups(metadata))
-        if extension.residues:
-            self.residues = Residues(opened.data_key)
-            self.stored = _by_iv(extension.residues)
-
-    def run(self) -> str:
-        """The plaintext, after MAC and seal have been found good."""
-        body = self.body
-        pieces = self.pieces
-        blocks = 0
-        walk = self.walk = Walk(
-            body, self.leaf, self.choice, self.mac, self.seal, mac_only_chosen=self.mac_only, ended=self.ended
-        )
-        for node in walk.values():
-            kind = node.kind
-            if kind == COMMENT:
-                if node.start < self.position:
-                    continue  # in the header of a block scalar, which its residue gave back as a whole
-                content = self.comment(node)
-                if content is not None:
-                    pieces.append(body[self.position : node.start])
-                    pieces.append(content)
-                    self.position = node.end
-            elif kind == BLOCK:
-                blocks += 1
-                if node.value != self.tree:
-                    if blocks == 1:
-                        raise _OtherBlock
-                    raise Tampered("two metadata blocks that differ", line=node.line)
-                if self.seal is not None and blocks > 1:
-                    raise Tampered("a second metadata block in a sealed file", line=node.line)
-                start, end = block.cut(body, node, walk.own_document)
-                if node.frame.flow or walk.own_document or not block.begins_line(body, node.start):
-                    self.checked = self.reparse = True
-                pieces.append(body[self.position : start])
-                self.position = end
-        if blocks == 0:
-            raise _OtherBlock
-        pieces.append(body[self.position :])
-        if self.stored:
-            raise Tampered("a residue in the metadata belongs to no token")
-        self.verify()
-        self.opened.values = self.values
-        plaintext = "".join(pieces)
-        if self.seal is None:
-            if self.reparse:
-                check_parses(plaintext)
-        elif self.checked or (self.has_block and plaintext[-1:] not in yaml.BREAKS):
-            check_meaning(body, plaintext, self.several_lines)
-        return plaintext
-
-    def leaf(
-        self,
-        value: str,
-        style: str,
-        tag: str | None,
-        anchor: str | None,
-        start: int,
-        end: int,
-        line: int,
-        frame: Frame,
-        key: str | int | None,
-        form: str | None,
-    ) -> None:
-        """One scalar: a token gives its source to the plaintext, any other stays as it is.
-
-        This is called for every value of a file, so what is nearly always so comes first and without detours.
-        """
-        walk = self.walk
-        if anchor is not None or walk.held:
-            walk.begins_value(anchor)
-        if value[:4] != tokens.PREFIX or not self.chosen(frame, key, form, start):
-            self.readable(Node(SCALAR, start, end, line, frame, key, form, value, style, tag, anchor))
-            return
-        try:
-            sealed, iv, kind = tokens.read(value)
-        except ValueError as error:
-            node = Node(SCALAR, start, end, line, frame, key, form, value)
-            raise _tampered(f"not a token that ksecrets or sops writes: {error}", node) from None
-        aad = (frame.aad or ":") if form is None else f"{frame.aad}{key}:"
-        content = self.decrypt(sealed, iv, aad.encode())
-        if content is None:
-            node = Node(SCALAR, start, end, line, frame, key, form, value)
-            raise _tampered("the token does not belong here or was changed", node, _BY_HAND)
-        seal = self.seal
-        if seal is None and kind == "comment" and frame.is_list:
-            # sops writes a comment in a list as an item.
-            at = self.body.rindex("-", 0, start)
-            self.list_comments[frame] = self.list_comments.get(frame, 0) + 1
-            node = Node(SCALAR, start, end, line, frame, key, form, value)
-            self.pieces += (self.body[self.position : at], "#" + _text(content, node))
-            self.position = end
-            return
-        self.mac.add(content)
-        if anchor is not None:
-            self.mac.remember(anchor, content)
-        self.values += 1
-        if (
-            seal is not None
-            and not self.keep_tokens
-            and (style == PLAIN or style == DOUBLE)
-            and iv[:12] not in self.stored
-            and content.isascii()
-        ):
-            text = content.decode()
-            seal.encrypted(key if form is not None else None, form, tag, style == PLAIN, kind, text, None)  # type: ignore[arg-type]
-            if style == PLAIN:
-                source = text.lower() if kind == "bool" else text
-            elif fits(style, text):
-                source = predicted(style, kind, text)
-            else:
-                node = Node(SCALAR, start, end, line, frame, key, form, value)
-                raise _tampered("the value does not fit the style that its token was given", node)
-        else:
-            node = Node(SCALAR, start, end, line, frame, key, form, value, style, tag, anchor)
-            if self.keep_tokens:
-                self.opened.tokens.setdefault((aad, kind, content), []).append((value, iv, node))
-            source = self.source(node, iv, kind, content)
-        self.pieces += (self.body[self.position : start], source)
-        self.position = end
-
-    def readable(self, node: Node) -> None:
-        """A scalar that is no token."""
-        value = node.value
-        plain = node.style == PLAIN
-        chosen = value != "" and self.chosen(node.frame, node.key, node.key_form, node.start)
-        content = resolve(value, plain=plain, tag=node.tag)[1] if plain or node.tag else value.encode()
-        if chosen and content:
-            raise _tampered("a plaintext value where the file's selector wants a token", node, _BY_HAND)
-        if content is not None and not node.frame.in_key and (chosen or not self.mac_only):
-            self.mac.add(content)
-        if node.anchor is not None:
-            self.mac.remember(node.anchor, content or b"")
-        if self.seal is not None:
-            self.seal.readable(key_of(node), node.key_form, node.tag, plain, value)
-            if node.style in _BLOCKS:
-                self.has_block = True
-                if "+" in self.body[node.start + 1 : node.start + 3]:
-                    self.checked = True
-
-    def source(self, node: Node, iv: bytes, kind: str, content: bytes) -> str:
-        """The source that the value of a token, at `node`, was made from; counted in the seal where there is one."""
-        seal = self.seal
-        style = node.style
-        if seal is None:
-            try:
-                source = restored(self.body, node, kind, content)
-            except SyntaxRefused as error:
-                raise _tampered(error.message, node) from None
-            if "\n" in source or style in _BLOCKS:
-                self.reparse = True
-            return source
-        residue = None
-        if iv[:12] in self.stored:
-            residue = self.residue(node, iv, kind)
-        plain = style == PLAIN
-        spelling, text = spelled(kind, content)
-        seal.encrypted(key_of(node), node.key_form, node.tag, plain, spelling, text, residue)
-        if residue is not None:
-            if not residue.isprintable():
-                # A block without a line break at its end stood at the end of the file, and must stand there still.
-                unended = residue[0] in _BLOCKS and text[-1:] != "\n" and "-" not in residue[1:3]
-                self.has_block = True
-                if unended or not keeps_its_meaning(residue, self.body, node):
-                    self.checked = True
-                if "\n" in residue or "\r" in residue:
-                    self.several_lines[node.start] = text
-            return residue
-        if spelling is not kind:
-            raise _tampered("the value is no text", node)
-        if plain and kind != "bool":
-            source = text
-        elif not fits(style, text):
-            raise _tampered("the value does not fit the style that its token was given", node)
-        elif style in _BLOCKS:
-            self.has_block = True
-            if text[-2:] == "\n\n" or text == "\n":
-                self.checked = True
-            source = predicted(style, kind, text, *layout(self.body[node.start : node.end]))
-        else:
-            source = predicted(style, kind, text)
-        if "\n" in source or "\r" in source:
-            self.several_lines[node.start] = text
-        return source
-
-    def ended(self, frame: Frame) -> None:
-        """A collection closes. A list of comments alone would become a null: it stays an empty list."""
-        if self.list_comments and self.list_comments.get(frame) == frame.next_index:
-            self.pieces.append("\n" + " " * frame.column + "[]")
-
-    def residue(self, node: Node, iv: bytes, kind: str) -> str:
-        assert self.residues is not None
-        source = self.residues.read(iv, kind, self.stored.pop(iv[:12]))
-        if source is None:
-            raise _tampered("the residue does not belong to its token or was changed", node)
-        return source
-
-    def comment(self, node: Node) -> str | None:
-        """The text of an encrypted comment, or None for one that stays as it is."""
-        value = node.value
-        if not value.startswith("ENC["):
-            return None
-        content = None
-        try:
-            sealed, iv, kind = tokens.read(value.rstrip(" \t") if self.seal is None else value)
-        except ValueError:
-            kind = ""
-        if kind == "comment":
-            for aad in _places(node):
-                content = self.data_key.decrypt(sealed, iv, aad.encode())
-                if content is not None:
-                    break
-        if content is None:
-            if self.seal is not None:
-                raise _tampered("an encrypted comment does not belong here or was changed", node)
-            self.opened.notes.append(f"line {node.line}: a comment looks encrypted and is not; it stays as it is")
-            return None
-        if self.keep_tokens:
-            self.opened.tokens.setdefault((node.aad(), kind, content), []).append((value, iv, node))
-        return _text(content, node)
-
-    def verify(self) -> None:
-        """Compare MAC and seal with what was read."""
-        metadata = self.opened.metadata
-        if self.ignore_mac:
-            self.opened.verified = False
-            return
-        if not metadata.mac:
-            raise Tampered(
-                "the file has no MAC: a merge was not finished, or it was removed",
-                hint="finish it with `ksecrets resolve FILE`, which starts again from the versions that git merged",
-            )
-        try:
-            sealed, iv, _ = tokens.read(metadata.mac)
-        except ValueError as error:
-            raise Tampered(f"the MAC is {error}") from None
-        expected = self.data_key.decrypt(sealed, iv, metadata.lastmodified.encode())
-        seal = self.seal
-        if expected is None:
-            raise Tampered("the MAC cannot be decrypted: it, `lastmodified` or the data key was changed")
-        if not compare_digest(expected, self.mac.hexdigest().encode()):
-            raise Tampered(
-                "the MAC does not hold: a value was changed, added, moved or removed without the key",
-                hint="compare the file with its last good version: `git log -p` shows it",
-            )
-        if seal is None:
-            return
-        if not compare_digest(iv, seal.digest()):
-            raise Tampered(
-                "the seal does not hold: keys, structure, types, readers or metadata were changed without the key",
-                hint="compare the file with its last good version in git; "
-                "if the change is right, make it there and encrypt again",
-            )
-        self.opened.sealed = True
-
-
-def _by_iv(residues: dict[str, str]) -> dict[bytes, str]:
-    """Residues by the first 12 bytes of their token's IV."""
-    found: dict[bytes, str] = {}
-    for name, stored in residues.items():
-        try:
-            iv = a2b_base64(name.replace("-", "+").replace("_", "/"))
-        except (Error, ValueError):
-            iv = b""
-        if len(iv) != 12 or name_of(iv) != name:
-            raise Tampered("a residue in the metadata has a name that is none")
-        found[iv] = stored
-    return found
-
-
-def _places(comment: Node) -> Iterator[str]:
-    """The associated data under which a comment may have been encrypted: its own place first.
-
-    sops gives a comment the path of the collection that go-yaml attached it to, which is not always the one that it
-    stands in; all collections around it are tried.
-    """
-    yield comment.aad()
-    frame = comment.frame.parent
-    while frame is not None:
-        yield frame.aad or ":"
-        frame = frame.parent
-
-
-def _text(content: bytes, node: Node) -> str:
-    """The text of a comment. One line: the token of a value in its place must not bring lines of its own."""
-    try:
-        text = content.decode("utf-8")
-    except UnicodeDecodeError:
-        raise _tampered("the comment is no text", node) from None
-    if any(newline in text for newline in yaml.BREAKS):
-        raise _tampered("the comment has several lines", node)
-    return text
 
 
 def _metadata(tree: Any) -> Metadata:
@@ -517,9 +121,3 @@ def _metadata(tree: Any) -> Metadata:
             "a key `sops` of its own at the top: the name is reserved for the metadata block", hint="rename the key"
         )
     return Metadata.from_tree(tree)
-
-
-def _tampered(message: str, node: Node, hint: str | None = None) -> Tampered:
-    from ksecrets.text.path import format as format_path
-
-    return Tampered(message, line=node.line, path=format_path(node.path()), hint=hint)

@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-from ksecrets.envelope.emit import flow, metadata_lines
 from ksecrets.errors import AlreadyEncrypted, NotEncrypted, SyntaxRefused, Tampered
+from ksecrets.files import header
 from ksecrets.files.choice import Choice
-from ksecrets.files.open import BOM, header_fields, open_text, reader_groups
-from ksecrets.files.sopsreads import Watch
+from ksecrets.files.formats import by_name
+from ksecrets.files.open import BOM, open_text
 from ksecrets.files.walk import Walk, key_of
 from ksecrets.rules.selector import Selector
-from ksecrets.text import block, yaml
-from ksecrets.text.carrier import carried, fits, predicted
 from ksecrets.text.comments import CommentChoice
-from ksecrets.text.node import BLOCK, COMMENT, DOCUMENT_END, END, MAP, PLAIN, SCALAR, Frame, Node
+from ksecrets.text.node import BLOCK, COMMENT, PLAIN, SCALAR, Frame, Node
 from ksecrets.text.path import format as format_path
-from ksecrets.text.resolve import resolve, sops_refuses
 from ksecrets.values import token as tokens
 from ksecrets.values.cipher import TAG_LENGTH, SyntheticIVs
 from ksecrets.values.mac import Mac
 from ksecrets.values.residue import Residues, name_of
-from ksecrets.values.seal import Seal, spelled
+from ksecrets.values.seal import spelled
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ksecrets.envelope.metadata import Metadata, Tree
+    from ksecrets.files.formats import Format
     from ksecrets.values.cipher import DataKey
 
     Tokens = Mapping[tuple[str, str, bytes], list[tuple[str, bytes, Node]]]
@@ -56,36 +54,37 @@ class Sealed:
 
 
 def seal_text(
-    plaintext: str, *, data_key: DataKey, metadata: Metadata, comments: str = "auto", old_tokens: Tokens | None = None
+    plaintext: str,
+    *,
+    data_key: DataKey,
+    metadata: Metadata,
+    format: Format | None = None,
+    comments: str = "auto",
+    old_tokens: Tokens | None = None,
 ) -> Sealed:
     """Encrypt and seal one plaintext.
 
     plaintext: the whole file, line ends and byte order mark as they stand. metadata: what is to stand in the block:
     readers, selector, `lastmodified`, and an extension with kid, environment and path; its MAC and residues are
-    filled in here. comments: ``auto``, ``keep`` or ``encrypt``. old_tokens: `Opened.tokens` of the version before,
-    under the same data key: where a value is still there, its token stays.
+    filled in here. format: YAML where none is given. comments: ``auto``, ``keep`` or ``encrypt``. old_tokens:
+    `Opened.tokens` of the version before, under the same data key: where a value is still there, its token stays.
 
     Guarantees: the result has been opened again by `files.open` and gave back the plaintext, byte for byte.
     Raises AlreadyEncrypted, and SyntaxRefused for what docs/file-format.md lists.
     """
+    format = format or by_name("yaml")
     mark = BOM if plaintext.startswith(BOM) else ""
-    sealed = _Writing(plaintext.removeprefix(BOM), data_key, metadata, comments, old_tokens or {}).run()
+    sealed = _Writing(plaintext.removeprefix(BOM), data_key, metadata, format, comments, old_tokens or {}).run()
     sealed.text = mark + sealed.text
     try:
         line = None
-        again = open_text(sealed.text, data_key_for=lambda _: data_key, require_seal=True).plaintext
+        again = open_text(sealed.text, data_key_for=lambda _: data_key, format=format, require_seal=True).plaintext
         if again == plaintext:
             return sealed
         line = _first_difference(again, plaintext)
     except (NotEncrypted, SyntaxRefused, Tampered) as error:
         line = error.line
-    if not block.last_break(plaintext, len(plaintext)):
-        raise SyntaxRefused(
-            "a readable block scalar ends the file without a line break: the metadata behind it would add one",
-            line=len(plaintext.splitlines()),
-            hint="end the file with a line break",
-        )
-    raise SyntaxRefused(
+    raise format.refusal(plaintext) or SyntaxRefused(
         "this layout cannot be kept to the byte, so nothing was encrypted",
         line=line,
         hint="write the value at this place on one line, or in quotes",
@@ -97,10 +96,13 @@ class _Writing:
 
     __slots__ = (
         "body",
+        "carried",
         "choice",
         "chosen",
         "comment_choice",
         "data_key",
+        "fits",
+        "format",
         "ivs",
         "mac",
         "mac_only",
@@ -108,7 +110,9 @@ class _Writing:
         "old_tokens",
         "pieces",
         "position",
+        "predicted",
         "residues",
+        "resolve",
         "result",
         "seal",
         "stored",
@@ -117,16 +121,22 @@ class _Writing:
         "watch",
     )
 
-    def __init__(self, body: str, data_key: DataKey, metadata: Metadata, comments: str, old_tokens: Tokens) -> None:
+    def __init__(
+        self, body: str, data_key: DataKey, metadata: Metadata, format: Format, comments: str, old_tokens: Tokens
+    ) -> None:
         self.body = body
+        self.format = format
+        self.resolve = format.resolve
+        self.carried = format.carried
+        self.predicted = format.predicted
+        self.fits = format.fits
         self.data_key = data_key
         self.metadata = metadata
         self.mac_only = metadata.mac_only_encrypted
         self.mac = Mac(self.mac_only)
-        self.seal = Seal(data_key)
-        self.seal.header(header_fields(metadata, data_key.kid))
-        self.seal.recipients(reader_groups(metadata))
-        self.choice = Choice(Selector(*metadata.selector), yaml.scan(body) if "comment" in metadata.selector[0] else ())
+        self.seal = header.begin(data_key, metadata, format)
+        by_comment = "comment" in metadata.selector[0]
+        self.choice = Choice(Selector(*metadata.selector), format.scan(body) if by_comment else ())
         self.chosen = self.choice.value
         self.comment_choice = CommentChoice(comments)
         self.old_tokens = {triple: list(found) for triple, found in old_tokens.items()}
@@ -134,7 +144,7 @@ class _Writing:
         self.residues: Residues | None = None
         self.stored: dict[str, str] = {}
         self.result = Sealed()
-        self.watch = Watch(self.result.sops_refuses)
+        self.watch = format.watch(self.result.sops_refuses)
         self.values = 0
         self.pieces: list[str] = []
         self.position = 0  # in the body: what is before it has its pieces
@@ -143,21 +153,24 @@ class _Writing:
         """Encrypt; the result is not verified yet."""
         body = self.body
         pieces = self.pieces
+        placement = self.format.placement(body)
         place: int | None = None  # index into `pieces` where the block goes
-        in_flow = False
-        brace = 0
-        comment_spans: list[tuple[int, int]] = []
-        column = 0
-        behind = ""
         walk = self.walk = Walk(
-            body, self.leaf, self.choice, self.mac, self.seal, mac_only_chosen=self.mac_only, watch=self.watch
+            body,
+            self.format.scan,
+            self.leaf,
+            self.choice,
+            self.mac,
+            self.seal,
+            mac_only_chosen=self.mac_only,
+            watch=self.watch,
         )
         for node in walk.values():
             kind = node.kind
             if kind == COMMENT:
                 if node.start < self.position:
                     continue  # in the header of a block scalar that is encrypted as a whole
-                comment_spans.append((node.start, node.end))
+                placement.comment(node)
                 if self.choice.of(node) and self.comment_choice.encrypts(node):
                     pieces.append(body[self.position : node.start])
                     content = node.value.encode()
@@ -165,48 +178,24 @@ class _Writing:
                     self.position = node.end
             elif kind == BLOCK:
                 raise _already(node.line)
-            elif walk.document == 0 and place is None:
-                root = walk.root
-                if kind == END:
-                    if root is not None and node.frame is root.frame and root.kind == MAP and root.frame.flow:
-                        in_flow = True
-                        brace = node.start
-                        pieces.append(body[self.position : node.start])
-                        place = len(pieces)
-                        self.position = node.start
-                elif kind == DOCUMENT_END and (root is None or root.kind == MAP):
-                    column = root.frame.column if root is not None else 0
-                    end = node.start - len(block.last_break(body, node.start))
-                    pieces.append(body[self.position : end])
-                    behind = "x" if node.start > 0 else ""
-                    place = len(pieces)
-                    self.position = end
+            elif place is None and (at := placement.look(node, walk.document, walk.root)) is not None:
+                place = self.up_to(at)
         self.result.values = self.values
-        own_document = place is None and walk.document >= 0
         if place is None:
-            end = len(body) - len(block.last_break(body, len(body)))
-            pieces.append(body[self.position : end])
-            behind = "x" if body else ""
-            place = len(pieces)
-            self.position = end
+            place = self.up_to(placement.at_end(walk.document + 1))
         if walk.shared_chosen or (walk.shared and self.result.values):
             self.result.sops_refuses.append("an alias stands for an encrypted value, or in the place of one")
         self.result.body = "".join(pieces) + body[self.position :]
-        tree = self.block_tree()
-        if in_flow:
-            insertion = block.in_braces('"sops": ' + flow(tree), body, brace, comment_spans)
-        else:
-            newline = block.newline_of(body)
-            if newline == "\n" and pieces[place - 1].endswith("\r"):
-                newline = "\r\n"  # the two must not become one line break
-            lines = metadata_lines(tree)
-            insertion = (
-                block.in_document(lines, newline) if own_document else block.in_mapping(lines, column, newline, behind)
-            )
-        pieces.insert(place, insertion)
+        pieces.insert(place, placement.text(self.block_tree(), pieces[place - 1]))
         pieces.append(body[self.position :])
         self.result.text = "".join(pieces)
         return self.result
+
+    def up_to(self, at: int) -> int:
+        """Give the pieces all that stands before a place in the body; the index of the piece that comes next."""
+        self.pieces.append(self.body[self.position : at])
+        self.position = at
+        return len(self.pieces)
 
     def leaf(
         self,
@@ -233,7 +222,9 @@ class _Writing:
             if key == "<<" and form == "":
                 self.watch.merges_a_scalar(line)
         plain = style == PLAIN
-        kind, content = resolve(value, plain=plain, tag=tag) if plain or tag is not None else ("str", value.encode())
+        kind, content = (
+            self.resolve(value, plain=plain, tag=tag) if plain or tag is not None else ("str", value.encode())
+        )
         if not content or value[:4] == tokens.PREFIX or not self.chosen(frame, key, form, start):
             node = Node(SCALAR, start, end, line, frame, key, form, value, style, tag, anchor)
             if self.stays(node, content):
@@ -255,8 +246,8 @@ class _Writing:
             carrier = token
             expected = text.lower() if kind == "bool" else text
         else:
-            carrier, style, indent, newline = carried(style, frame, source, token)
-            expected = predicted(style, kind, text, indent, newline) if fits(style, text) else ""
+            carrier, style, indent, newline = self.carried(style, frame, source, token)
+            expected = self.predicted(style, kind, text, indent, newline) if self.fits(style, text) else ""
         residue = None
         if expected != source or spelling is not kind:
             residue = source
@@ -266,7 +257,7 @@ class _Writing:
         self.seal.encrypted(key if form is not None else None, form, left, style == PLAIN, spelling, text, residue)  # type: ignore[arg-type]
         self.values += 1
         if (kind != "str" and len(content) > 18) or tag is not None:  # of untagged ones only long numbers and times
-            reason = sops_refuses(value, plain=plain, tag=tag)
+            reason = self.format.sops_refuses(value, plain=plain, tag=tag)
             if reason is not None:
                 self.result.sops_refuses.append(f"line {line}: {reason}")
         self.pieces += (body[self.position : start], carrier)
@@ -280,7 +271,7 @@ class _Writing:
         if chosen and content:
             if not is_token:
                 return False
-            if block.search(self.body) is not None:
+            if self.format.search(self.body) is not None:
                 raise _already(None)
             raise _refused(
                 "a value that is a token already, in a file without metadata",

@@ -7,7 +7,6 @@ counts, and the metadata block, which is part of neither.
 
 from __future__ import annotations
 
-from ksecrets.text import yaml
 from ksecrets.text.node import ALIAS, BLOCK, COMMENT, DOCUMENT, DOCUMENT_END, END, KEY, LIST, MAP, SCALAR, Lane
 
 TYPE_CHECKING = False
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from ksecrets.files.choice import Choice
-    from ksecrets.files.sopsreads import Watch
+    from ksecrets.files.formats import Scan, Watch
     from ksecrets.text.node import Frame, Leaf, Node
     from ksecrets.values.mac import Mac
     from ksecrets.values.seal import Seal
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 class Walk:
     """One pass over one text.
 
-    leaf: gets the scalars that are values, as a `text.node.Lane` does. watch: sees all that the reader gives.
+    scan: reads it. leaf: gets the scalars that are values, as a `text.node.Lane` does. watch: sees all of it.
     ended: called with the frame of every collection that closes.
 
     Attributes for the caller, valid while the nodes come:
@@ -53,6 +52,7 @@ class Walk:
     def __init__(
         self,
         text: str,
+        scan: Scan,
         leaf: Leaf,
         choice: Choice,
         mac: Mac,
@@ -62,7 +62,7 @@ class Walk:
         watch: Watch | None = None,
         ended: Callable[[Frame], None] | None = None,
     ) -> None:
-        self._nodes = yaml.scan(text, lane=Lane(leaf, self._begin, self._end))
+        self._nodes = scan(text, lane=Lane(leaf, self._begin, self._end))
         self._leaf = leaf
         self._watch = watch
         self._ended = ended

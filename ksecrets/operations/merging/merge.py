@@ -174,7 +174,7 @@ def _previous(versions: Versions) -> Opened:
     chosen, other = ours, theirs
     if base is not None and ours.data_key.kid == base.data_key.kid != theirs.data_key.kid:
         chosen, other = theirs, ours
-    made = type(chosen)(chosen.text, _metadata(chosen, other), chosen.data_key)
+    made = type(chosen)(chosen.text, _metadata(chosen, other), chosen.data_key, chosen.format)
     made.plaintext, made.sealed, made.values, made.tokens = (
         chosen.plaintext,
         chosen.sealed,

@@ -1,0 +1,177 @@
+"""Which formats there are: what the pipe asks of each, and which one a file has.
+
+A format is one instance of `Format`, made in the module of its name from what `text/` knows of its text (``scan``, how
+a token is carried) and what `envelope/` knows of its metadata. Modules are imported when the format is met, so a new
+one costs the others nothing.
+"""
+
+from __future__ import annotations
+
+from ksecrets.errors import UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from typing import Any, Final, Protocol
+
+    from ksecrets.envelope.metadata import Tree
+    from ksecrets.errors import SyntaxRefused
+    from ksecrets.text.node import Frame, Lane, Node
+
+    class Scan(Protocol):
+        def __call__(self, text: str, first_line: int = 1, lane: Lane | None = None) -> Iterator[Node]: ...
+
+    class Resolve(Protocol):
+        def __call__(self, value: str, *, plain: bool, tag: str | None) -> tuple[str, bytes | None]: ...
+
+    class Refuses(Protocol):
+        def __call__(self, value: str, *, plain: bool, tag: str | None) -> str | None: ...
+
+    class Predicted(Protocol):
+        def __call__(self, style: str, kind: str, value: str, indent: str = "", newline: str = "") -> str: ...
+
+    class Placement(Protocol):
+        """Where the metadata goes in one plaintext. Found while the text is walked, by the nodes of `Walk.values`."""
+
+        def comment(self, node: Node) -> None:
+            """A comment comes by."""
+
+        def look(self, node: Node, document: int, root: Node | None) -> int | None:
+            """The place, as soon as a node shows it; not before the end of any value that came before the node.
+
+            node: of kind END or DOCUMENT_END. document, root: see `Walk`. Not called again once it gave a place.
+            """
+
+        def at_end(self, documents: int) -> int:
+            """The place, where no node showed one. documents: how many there were."""
+
+        def text(self, tree: Mapping[str, Tree], before: str) -> str:
+            """What to insert. before: the encrypted text right before the place (its last piece)."""
+
+    class Watch(Protocol):
+        """Finds what sops refuses of the structure (see `files.sopsreads`)."""
+
+        def node(self, node: Node) -> None: ...
+        def entry(self, key: str | int | None, form: str, line: int) -> None: ...
+        def merges_a_scalar(self, line: int) -> None: ...
+        def begin(self, kind: int, key: str | int | None, form: str | None, line: int) -> None: ...
+        def end(self) -> None: ...
+
+
+NAMES: Final = ("yaml", "json", "dotenv", "ini", "binary")
+"""All formats of sops, by the names that ``--input-type`` takes."""
+
+_READY: Final = ("yaml",)
+"""Those that there is a module for."""
+
+
+class Format:
+    """One file format, as the pipe (`files.open`, `files.seal`) handles it.
+
+    name: as in `NAMES`; it stands in the seal.
+
+    Of the text (without byte order mark):
+    scan: its nodes, see `text.node`. The metadata comes as one node BLOCK with its tree, in a frame at the top.
+    resolve: (type, canonical bytes) that sops makes of a scalar; None for the bytes of a null. Asked for plain and
+    tagged scalars only: all others are ``str``.
+    sops_refuses: why sops cannot read a scalar, or None. watch: makes a `Watch` for one text.
+
+    Of the metadata:
+    find: its tree, as quickly as possible, or None; a guess, compared with the BLOCK node later. search: the same, by
+    scanning. cut: (start, end, sure) of what to take out of an encrypted text for a BLOCK node (and whether it stands
+    in a document of its own); not sure: the plaintext is read again and compared. placement: makes a `Placement` for a
+    plaintext.
+
+    Of a token:
+    carried: the source of a token in the place of a scalar (its style, frame, source, and the token): new source, its
+    style, and for `predicted` indentation and line break. Not asked where a plain scalar stands outside of a flow
+    collection: there the token itself is the new source, and the value its predicted source; a format that needs more
+    gives its scalars another style.
+    predicted: the source that a carrier predicts for a value. fits: whether that means the value.
+    keeps_its_meaning: whether a source of several lines means in its place what it meant when it was sealed.
+    restored: a source for a value of which no original is known.
+    list_comments: sops writes an encrypted comment in a list as an item.
+
+    refusal: for a plaintext whose encryption does not give it back, the reason that the format knows, or None.
+    """
+
+    __slots__ = (
+        "carried",
+        "cut",
+        "find",
+        "fits",
+        "keeps_its_meaning",
+        "list_comments",
+        "name",
+        "placement",
+        "predicted",
+        "refusal",
+        "resolve",
+        "restored",
+        "scan",
+        "search",
+        "sops_refuses",
+        "watch",
+    )
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        scan: Scan,
+        resolve: Resolve,
+        sops_refuses: Refuses,
+        watch: Callable[[list[str]], Watch],
+        find: Callable[[str], Any | None],
+        search: Callable[[str], Any | None],
+        cut: Callable[[str, Node, bool], tuple[int, int, bool]],
+        placement: Callable[[str], Placement],
+        carried: Callable[[str, Frame, str, str], tuple[str, str, str, str]],
+        predicted: Predicted,
+        fits: Callable[[str, str], bool],
+        keeps_its_meaning: Callable[[str, str, Node], bool],
+        restored: Callable[[str, Node, str, bytes], str],
+        list_comments: bool = False,
+        refusal: Callable[[str], SyntaxRefused | None] = lambda _: None,
+    ) -> None:
+        self.name = name
+        self.scan = scan
+        self.resolve = resolve
+        self.sops_refuses = sops_refuses
+        self.watch = watch
+        self.find = find
+        self.search = search
+        self.cut = cut
+        self.placement = placement
+        self.carried = carried
+        self.predicted = predicted
+        self.fits = fits
+        self.keeps_its_meaning = keeps_its_meaning
+        self.restored = restored
+        self.list_comments = list_comments
+        self.refusal = refusal
+
+    def __repr__(self) -> str:
+        return f"<Format {self.name}>"
+
+
+def by_name(name: str) -> Format:
+    """The format of a name. Raises UsageError for a name that is none, or that this version does not know yet."""
+    if name == "yaml":
+        from ksecrets.files.formats.yaml import YAML
+
+        return YAML
+    if name not in NAMES:
+        raise UsageError(f"no such format: {name}", hint=f"there are {', '.join(NAMES)}")
+    raise UsageError(f"this version of ksecrets does not know {name} files yet", hint="use sops for this file")
+
+
+def name_for(path: str) -> str:
+    """The name of the format that sops gives a path, by its end. Source: sops, cmd/sops/formats/formats.go."""
+    if path.endswith((".yaml", ".yml")):
+        return "yaml"
+    if path.endswith(".json"):
+        return "json"
+    if path.endswith(".env"):
+        return "dotenv"
+    return "ini" if path.endswith(".ini") else "binary"
