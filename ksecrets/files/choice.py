@@ -75,7 +75,10 @@ class Choice:
 def _commented(selector: Selector, nodes: Iterable[Node]) -> set[int]:
     """Starts of the scalars and comments that a comment regex matches."""
     found: set[int] = set()
-    levels: list[bool] = []  # per open collection: has a comment before the item at hand matched?
+    # Per open collection: has a comment before the item at hand matched? The first level is that of comments above the
+    # first document, which belong to its first item.
+    levels: list[bool] = [False]
+    above = False
     last: Node | None = None
     for node in nodes:
         if node.kind == COMMENT:
@@ -90,17 +93,20 @@ def _commented(selector: Selector, nodes: Iterable[Node]) -> set[int]:
                     levels[-1] = True
             continue
         if node.kind == DOCUMENT:
+            above = any(levels)
             levels = []
         elif node.kind in (MAP, LIST):
-            levels.append(False)
+            levels.append(above)
+            above = False
         elif node.kind == END:
             if levels:
                 levels.pop()
             if levels:
                 levels[-1] = False
         elif node.kind == SCALAR:
-            if any(levels):
+            if above or any(levels):
                 found.add(node.start)
+            above = False
             if levels:
                 levels[-1] = False
         last = node if node.kind == SCALAR else None
