@@ -13,6 +13,7 @@ from ksecrets.errors import KsecretsError, UsageError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from typing import Any
 
     from ksecrets.operations.writing import Encrypted
 
@@ -24,20 +25,22 @@ _CIPHERTEXT_MODE = 0o666  # as the umask says
 def encrypt(
     files: Sequence[str],
     in_place: bool,
-    age: str | None,
     output: str | None,
     filename_override: str | None,
+    **options: Any,
 ) -> int | None:
-    """The command `encrypt`."""
-    recipients = _recipients(age)
+    """The command `encrypt`. options: those that name readers and a selector."""
+    from ksecrets.cli import asked as words  # `decrypt` does without it
+
     session = ksecrets.Session()
+    asked = words.asked(session.environ, options)
     if in_place:
         _refuse_in_place(files, output, filename_override)
-        return each(files, session, lambda file: ksecrets.encrypt(file, write=True, age=recipients, session=session))
+        return each(files, session, lambda file: ksecrets.encrypt(file, write=True, asked=asked, session=session))
     file = _only(files)
     path, text = _input(file, filename_override)
     try:
-        done = ksecrets.encrypt(path, text=text, age=recipients, session=session)
+        done = ksecrets.encrypt(path, text=text, asked=asked, session=session)
     finally:
         streams.notes(session)
     _put(done.text, output, _CIPHERTEXT_MODE)
@@ -142,15 +145,6 @@ def written(file: str, done: Encrypted) -> str:
 
 def _values(count: int) -> str:
     return "1 value" if count == 1 else f"{count} values"
-
-
-def _recipients(age: str | None) -> list[str]:
-    if age is None:
-        return []
-    found = [word.strip() for word in age.split(",") if word.strip()]
-    if not found:
-        raise UsageError("--age names no recipient")
-    return found
 
 
 def _only(files: Sequence[str]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 import ksecrets
-from ksecrets.cli import streams
+from ksecrets.cli import asked, streams
 from ksecrets.errors import UsageError
 
 TYPE_CHECKING = False
@@ -41,9 +41,14 @@ def rotate(
     due: bool,
     dry_run: bool,
     json: bool,
+    **options: Any,
 ) -> int | None:
-    """The command `rotate`. `in_place` is there for those who know it from sops: files are always changed in place."""
+    """The command `rotate`. `in_place` is there for those who know it from sops: files are always changed in place.
+
+    options: those that change readers.
+    """
     _refuse_stdin(files)
+    change = asked.change(options)
     return _run(
         lambda session, progress: ksecrets.rotate(
             files,
@@ -51,6 +56,7 @@ def rotate(
             changed_since=changed_since,
             older_than=older_than,
             due=due,
+            change=change,
             dry_run=dry_run,
             progress=progress,
             session=session,

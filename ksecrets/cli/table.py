@@ -97,6 +97,34 @@ _PATH_FORM = 'PATH is a.b[0].c, or as in sops \'["a"]["b"][0]\'.'
 _DASH = "FILE - is standard input."
 _GLOBS = Option("--files", "The files of the environment: patterns as git has them.", metavar="GLOB", many=True)
 
+_READERS = (
+    Option("-a/--age", "Age recipients, with commas between them, where no rule names any.", metavar="RECIPIENT,..."),
+    Option("-p/--pgp", "PGP fingerprints, likewise.", metavar="FINGERPRINT,..."),
+    Option("-k/--kms", "AWS KMS keys, likewise.", metavar="ARN,..."),
+    Option("--gcp-kms", "Google Cloud KMS keys, likewise.", metavar="RESOURCE,..."),
+    Option("--azure-kv", "Azure Key Vault keys, likewise.", metavar="URL,..."),
+    Option("--hc-vault-transit", "Vault Transit keys, likewise.", metavar="URL,..."),
+    Option("--hckms", "Huawei Cloud KMS keys, likewise.", metavar="REGION:KEY,..."),
+)
+_AWS = (
+    Option("--aws-profile", "The profile of AWS for --kms.", metavar="NAME"),
+    Option("--encryption-context", "The encryption context for --kms.", metavar="NAME:VALUE,..."),
+)
+_SELECTOR = (
+    Option("--encrypted-regex", "Encrypt only under keys that match, where no rule says.", metavar="REGEX"),
+    Option("--unencrypted-regex", "Leave readable what is under keys that match.", metavar="REGEX"),
+    Option("--encrypted-suffix", "Encrypt only under keys that end so.", metavar="TEXT"),
+    Option("--unencrypted-suffix", "Leave readable what is under keys that end so.", metavar="TEXT"),
+    Option("--encrypted-comment-regex", "Encrypt only what a comment before it picks.", metavar="REGEX"),
+    Option("--unencrypted-comment-regex", "Leave readable what a comment before it picks.", metavar="REGEX"),
+    Option("--mac-only-encrypted", "sops's MAC covers only encrypted values; the seal covers all."),
+)
+_CHANGED_READERS = tuple(
+    Option(f"--{verb}-{each.key.replace('_', '-')}", f"{what} the file's readers.", metavar=each.metavar)
+    for verb, what in (("add", "Add to"), ("rm", "Take out of"))
+    for each in _READERS
+)
+
 GROUPS = {
     "env": "Environments: who reads which files.",
     "git": "What git needs to show encrypted files.",
@@ -148,11 +176,14 @@ COMMANDS = (
         arguments=(_FILES,),
         options=(
             Option("-i/--in-place", "Put the result in the place of each file."),
-            Option("--age", "Recipients, with commas between them, where no rule names any.", metavar="RECIPIENT,..."),
             _OUTPUT,
             _NAMED,
+            *_READERS,
+            *_AWS,
+            *_SELECTOR,
         ),
-        text=f"Values that did not change keep their ciphertext. {_DASH} Several files need -i.",
+        text=f"Values that did not change keep their ciphertext. {_DASH} Several files need -i. Where a rule is about "
+        "the file, options may say what it says, and nothing else; where none is, sops's variables name readers, too.",
     ),
     Command(
         "decrypt",
@@ -175,8 +206,10 @@ COMMANDS = (
         "cli.values:edit",
         "Edit the plaintext of a file, and encrypt it again.",
         arguments=(_FILE,),
+        options=(*_READERS, *_AWS, *_SELECTOR),
         text="The plaintext lies in memory, never on a disk, where the system has such a place. The editor is the "
-        "first of $SOPS_EDITOR, $KSECRETS_EDITOR, $VISUAL and $EDITOR that is set, else vi.",
+        "first of $SOPS_EDITOR, $KSECRETS_EDITOR, $VISUAL and $EDITOR that is set, else vi. A file that does not exist "
+        "is begun; the options are for this one, where no rule is about it.",
     ),
     Command(
         "get",
@@ -228,11 +261,14 @@ COMMANDS = (
             _SINCE,
             Option("--older-than", "Only where the data key is at least so old (90d, 12w, 6m, 1y).", metavar="TIME"),
             Option("--due", "Only where it is older than `rotate-after` of the configuration."),
+            *_CHANGED_READERS,
+            *_AWS,
             Option("--dry-run", "Say what would change, and write nothing; needs no key."),
             _JSON,
         ),
         text="Which files, and what happens when one fails, is as for `updatekeys`. The age of a data key is what git "
-        "and the file tell. A file whose readers are not those of the configuration is refused: `updatekeys` is first.",
+        "and the file tell. A file whose readers are not those of the configuration is refused: `updatekeys` is first. "
+        "--add-* and --rm-* are for files that no rule is about; where one is, they must lead to what it says.",
     ),
     Command(
         "request",
@@ -524,6 +560,10 @@ ENVIRONMENT = (
     ("KSECRETS_PROMPT", "never: ask nobody, even where there is a terminal."),
     ("KSECRETS_AGE_PLUGINS", "The age plugins that may be started to write for a recipient (`yubikey,se`)."),
     ("SOPS_GPG_EXEC", "The gpg for PGP keys."),
+    ("SOPS_AGE_RECIPIENTS, SOPS_PGP_FP", "Readers of new files that no rule is about, as `--age` and `--pgp`."),
+    ("SOPS_KMS_ARN, SOPS_GCP_KMS_IDS", "The same, as `--kms` and `--gcp-kms`."),
+    ("SOPS_AZURE_KEYVAULT_URLS, SOPS_VAULT_URIS", "The same, as `--azure-kv` and `--hc-vault-transit`."),
+    ("SOPS_HUAWEICLOUD_KMS_IDS", "The same, as `--hckms`."),
     ("KSECRETS_REQUIRE_SEAL", "1: as `--require-seal`, for every command."),
     ("SOPS_EDITOR, KSECRETS_EDITOR, VISUAL, EDITOR", "The editor of `edit`; the first that is set."),
     ("NO_COLOR", "Set to anything: no colours."),

@@ -10,6 +10,8 @@ from ksecrets.errors import KsecretsError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from ksecrets.operations.writing import Encrypted
 
 STDIN = "-"
@@ -68,15 +70,16 @@ def unset(file: str, key: str) -> int | None:
     return None
 
 
-def edit(file: str) -> int | None:
-    """The command `edit`."""
+def edit(file: str, **options: Any) -> int | None:
+    """The command `edit`. options: those that name readers and a selector of a new file."""
+    from ksecrets.cli import asked
     from ksecrets.cli.editor import Editor
 
     _refuse_stdin(file)
     session = ksecrets.Session()
     try:
         with Editor(file) as editor:
-            done = ksecrets.edit(file, editor, session=session)
+            done = ksecrets.edit(file, editor, asked=asked.asked(session.environ, options), session=session)
     finally:
         streams.notes(session)
     _say(file, "saved", done)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from ksecrets.errors import AlreadyEncrypted, KsecretsError, RuleViolation, SyntaxRefused
+from ksecrets.operations.asked import Asked
 from ksecrets.operations.reading import open_file, read
 from ksecrets.operations.session import Session
 from ksecrets.operations.writing import Encrypted, policy_for, prepare, seal_file, store
@@ -16,33 +17,43 @@ if TYPE_CHECKING:
 _NEW = "# {path}: every value that is saved here is encrypted\n"
 
 
-def edit(path: str, editor: Callable[[str, str | None], str], *, session: Session | None = None) -> Encrypted:
+def edit(
+    path: str,
+    editor: Callable[[str, str | None], str],
+    *,
+    asked: Asked | None = None,
+    session: Session | None = None,
+) -> Encrypted:
     """Edit one encrypted file; a file that does not exist yet is begun.
 
     editor: gets the plaintext, and the message of what was wrong with it the last time (None at first); gives the new
     plaintext, or raises to give up. It is called again as long as its text is refused (not YAML, on the list of
     refusals, against the rules), so no text is lost.
 
+    asked: readers and selector of a new file, where no rule names them.
+
     Where nothing changed, nothing is written (`changed` is False). Raises what reading and writing raise, before the
     editor opens where that can be known.
     """
     session = session or Session()
+    asked = asked or Asked(environ=session.environ)
     if os.path.lexists(path):
         reading = read(path, None, session)
         place, source = reading.place, reading.source
+        asked = asked.without_variables()
         previous = open_file(reading, session, keep_tokens=True)
-        prepare(place, previous, session)
+        prepare(place, previous, session, asked)
         before = previous.plaintext
     else:
         place, source, previous = session.place(path), None, None
-        policy_for(place, None, (), session)
+        policy_for(place, None, asked, session)
         if not os.path.isdir(os.path.dirname(path) or "."):
             raise KsecretsError("no such folder", file=path)
         before = _NEW.format(path=path)
     plaintext = editor(before, None)
     while plaintext != before:
         try:
-            result = seal_file(place, plaintext, session, previous=previous)
+            result = seal_file(place, plaintext, session, previous=previous, asked=asked)
         except (AlreadyEncrypted, RuleViolation, SyntaxRefused) as error:
             plaintext = editor(plaintext, str(error))
             continue

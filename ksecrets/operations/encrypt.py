@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ksecrets.errors import KsecretsError, UsageError
+from ksecrets.operations.asked import Asked
 from ksecrets.operations.inspect import inspect
 from ksecrets.operations.known import earlier_version
 from ksecrets.operations.reading import is_encrypted, open_file, read, refuse_other_formats
@@ -22,12 +23,14 @@ def encrypt(
     text: str | None = None,
     write: bool = False,
     age: Sequence[str] = (),
+    asked: Asked | None = None,
     session: Session | None = None,
 ) -> Encrypted:
     """Encrypt one file.
 
     path: the file; with `text` given (its plaintext) nothing is read, and `path` only says which rules hold. write:
-    put the result in the place of the file, atomically. age: recipients, where no rule names any.
+    put the result in the place of the file, atomically. age: recipients, where no rule names any; asked: the same with
+    all else that can be asked for where no rule says it (readers of other services, a selector).
 
     Where git knows an encrypted version of the file, its data key and the tokens of unchanged values are taken over.
     A file that is encrypted already, sealed, and as the rules say, comes back unchanged (that its seal holds is for
@@ -36,6 +39,7 @@ def encrypt(
     Raises ConfigError, RuleViolation, Tampered, SyntaxRefused (docs/file-format.md lists why); nothing was written.
     """
     session = session or Session()
+    asked = asked or Asked({"age": age}, environ=session.environ)
     reading = read(path, text, session)
     place = reading.place
     if write and reading.source is None:
@@ -46,25 +50,25 @@ def encrypt(
         raise error.at(path) from None
     if encrypted:
         try:
-            result = _again(reading, session, age)
+            result = _again(reading, session, asked.without_variables())
         except KsecretsError as error:
             raise error.at(path) from None
     else:
         refuse_other_formats(place)
-        previous = earlier_version(place, session, age)
-        result = seal_file(place, reading.text, session, previous=previous, age=age)
+        previous = earlier_version(place, session, asked)
+        result = seal_file(place, reading.text, session, previous=previous, asked=asked)
         result.changed = True  # to what stands there now, though it may be what git has
     return store(result, session, reading.source) if write else result
 
 
-def _again(reading: Reading, session: Session, age: Sequence[str]) -> Encrypted:
+def _again(reading: Reading, session: Session, asked: Asked) -> Encrypted:
     """A file that is encrypted already: unchanged where it is in order, sealed where it is not (sops wrote it last, it
     was moved, the rules choose other values).
     """
     place = reading.place
     seen = inspect(reading.text, place)
     if seen.sealed:
-        if place.policy is not None:
+        if place.policy is not None and place.policy.recipients:
             seen.refuse_other_readers(place.policy)
         if seen.is_as_the_rules_say():
             result = Encrypted(
@@ -77,4 +81,4 @@ def _again(reading: Reading, session: Session, age: Sequence[str]) -> Encrypted:
             result.changed = False
             return result
     opened = open_file(reading, session, keep_tokens=True)
-    return seal_file(place, opened.plaintext, session, previous=opened, age=age)
+    return seal_file(place, opened.plaintext, session, previous=opened, asked=asked)

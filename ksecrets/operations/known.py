@@ -11,15 +11,15 @@ import os
 from ksecrets.envelope.metadata import Metadata, identity_fields
 from ksecrets.errors import ConfigError, KsecretsError, NoIdentity, NotEncrypted, RuleViolation, SyntaxRefused, Tampered
 from ksecrets.files.open import open_text, read_metadata
+from ksecrets.operations.asked import NOTHING, identities
 from ksecrets.operations.reading import check_environment
 from ksecrets.rules.policy import identity
 from ksecrets.storage import atomic
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from ksecrets.files.open import Opened
+    from ksecrets.operations.asked import Asked
     from ksecrets.operations.session import Place, Session
     from ksecrets.repository.repository import Batch, Repository
 
@@ -31,11 +31,11 @@ def identities_of(metadata: Metadata) -> Identities:
     return {identity(stanza.service, identity_fields(stanza)) for stanza in metadata.stanzas}
 
 
-def earlier_version(place: Place, session: Session, age: Sequence[str] = ()) -> Opened | None:
+def earlier_version(place: Place, session: Session, asked: Asked = NOTHING) -> Opened | None:
     """The encrypted version of a file that git knows (index, then HEAD), opened; None where there is none to use.
 
-    Its readers must be those of the rules, or where these are silent those of `age`, if any. It is what makes
-    `encrypt -i` after `decrypt -i` change only what was changed.
+    Its readers must be those of the rules, or where these are silent those that the caller asked for, if any. It is
+    what makes `encrypt -i` after `decrypt -i` change only what was changed.
     """
     repository = session.repository(place)
     if repository is None or place.relative is None:
@@ -48,7 +48,7 @@ def earlier_version(place: Place, session: Session, age: Sequence[str] = ()) -> 
         seen = raw
         try:
             text = raw.decode("utf-8")
-            wanted = _wanted(place, age)
+            wanted = _wanted(place, asked)
             if wanted is not None and identities_of(read_metadata(text)) != wanted:
                 continue
             opened = open_text(text, data_key_for=session.key_for(place), keep_tokens=True)
@@ -62,10 +62,10 @@ def earlier_version(place: Place, session: Session, age: Sequence[str] = ()) -> 
     return None
 
 
-def _wanted(place: Place, age: Sequence[str]) -> Identities | None:
-    if place.policy is not None:
-        return {identity(reader.service, reader.fields) for reader in place.policy.recipients}
-    return {identity("age", {"recipient": recipient}) for recipient in age} or None
+def _wanted(place: Place, asked: Asked) -> Identities | None:
+    if place.policy is not None and place.policy.recipients:
+        return identities(place.policy.recipients)
+    return identities(asked.readers(place) or asked.readers_of_variables(place)[0]) or None
 
 
 def distrust(

@@ -15,9 +15,10 @@ from ksecrets.envelope.metadata import Extension, Metadata, identity_fields
 from ksecrets.envelope.wrap import wrap_groups
 from ksecrets.errors import ConfigError, KsecretsError, RuleViolation
 from ksecrets.files.seal import seal_text
+from ksecrets.operations.asked import NOTHING, identities, of_groups, own_groups
 from ksecrets.operations.known import distrust, identities_of, refuse_lost_seal, remember
 from ksecrets.operations.reading import refuse_vanished_rules
-from ksecrets.rules.policy import Policy, Reader, identity
+from ksecrets.rules.policy import Policy, identity
 from ksecrets.rules.selector import Selector
 from ksecrets.storage import atomic
 from ksecrets.values.cipher import DataKey
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from ksecrets.envelope.recipient import Stanza
     from ksecrets.files.open import Opened
+    from ksecrets.operations.asked import Asked
     from ksecrets.operations.session import Place, Session
     from ksecrets.storage.atomic import Source
 
@@ -59,53 +61,51 @@ class Encrypted:
         self.new_key = False
 
 
-def policy_for(place: Place, previous: Opened | None, age: Sequence[str], session: Session) -> Policy:
-    """By which rules a file is to be written: the configuration, an explicit `--age`, or at last the file itself.
+def policy_for(place: Place, previous: Opened | None, asked: Asked, session: Session) -> Policy:
+    """By which rules a file is to be written: the configuration, what the caller asked for, at last the file itself.
 
-    Raises ConfigError where nothing says who reads the file, RuleViolation where `--age` goes against the rules.
+    Raises ConfigError where nothing says who reads the file, RuleViolation where the caller asks for something else
+    than the rules say.
     """
     policy = place.policy
     if policy is None or policy.environment is None:
         refuse_vanished_rules(place, session)
-    if age:
-        readers = [_explicit(recipient, place) for recipient in age]
-        if policy is None:
-            _warn_of_steering(previous, place, session, "the selector is")
-            return Policy(
-                environment=None,
-                source="--age",
-                recipients=tuple(readers),
-                selector=Selector(*previous.metadata.selector) if previous is not None else Selector(),
-                mac_only_encrypted=previous is not None and previous.metadata.mac_only_encrypted,
-            )
-        if _identities(readers) != _identities(policy.recipients):
-            raise RuleViolation(
-                f"--age names other readers than {policy.source}",
-                file=place.path,
-                details=[f"rules: {', '.join(place.names(policy.recipients))}"],
-                hint="leave --age out, or change the rules",
-            )
+    readers = asked.readers(place)
+    by_variables, variables = asked.readers_of_variables(place) if not readers else ((), "")
     if policy is not None:
-        if not policy.recipients:
+        asked.agree(policy, place)
+        if policy.recipients:
+            if by_variables and identities(by_variables) != identities(policy.recipients):
+                session.note(f"{variables} does not count: {policy.source} says who reads this file", place.path)
+            return policy
+        if policy.environment is not None:
             raise ConfigError(f"{policy.source} names no readers", file=place.path)
-        return policy
-    if previous is not None:
-        metadata = previous.metadata
-        if len(metadata.groups) != 1:
-            raise ConfigError("the file has several key groups, and no rule says how to write it", file=place.path)
-        _warn_of_steering(previous, place, session, "readers and selector are")
-        readers = [
-            Reader(place.reader_name(stanza.service, fields), "person", stanza.service, fields)
-            for stanza in metadata.groups[0]
-            for fields in [identity_fields(stanza)]
-        ]
-        return Policy(
-            environment=None,
+    # What nobody has said of the selector is to be found in the rule without readers, or in the file.
+    metadata = previous.metadata if previous is not None else None
+    selector = asked.selector or (policy.selector if policy is not None else None)
+    mac_only = asked.mac_only_encrypted or (policy is not None and policy.mac_only_encrypted)
+    if metadata is not None:
+        if not (readers or by_variables):
+            _warn_of_steering(
+                previous, place, session, "readers and selector are" if selector is None else "readers are"
+            )
+        elif selector is None:
+            _warn_of_steering(previous, place, session, "the selector is")
+        selector = selector or Selector(*metadata.selector)
+        mac_only = mac_only or metadata.mac_only_encrypted
+    if readers or by_variables:
+        source = variables or "the command line"
+        return of_groups((readers or by_variables,), 0, source=source, selector=selector, mac_only_encrypted=mac_only)
+    if metadata is not None:
+        return of_groups(
+            own_groups(metadata, place),
+            metadata.shamir_threshold,
             source="the file's own metadata",
-            recipients=tuple(readers),
-            selector=Selector(*metadata.selector),
-            mac_only_encrypted=metadata.mac_only_encrypted,
+            selector=selector,
+            mac_only_encrypted=mac_only,
         )
+    if policy is not None:
+        raise ConfigError(f"{policy.source} names no readers", file=place.path, hint="give --age RECIPIENT")
     if place.rules is not None:
         raise ConfigError(
             f"no rule in {os.path.basename(place.rules.file)} is about this file",
@@ -122,9 +122,9 @@ def _warn_of_steering(previous: Opened | None, place: Place, session: Session, w
         session.note(f"no rule is at hand: {what} taken from the file, which has no seal", place.path)
 
 
-def prepare(place: Place, previous: Opened, session: Session) -> None:
+def prepare(place: Place, previous: Opened, session: Session, asked: Asked = NOTHING) -> None:
     """Refuse, before anybody works on it, what `seal_file` would refuse whatever the new plaintext is."""
-    policy = policy_for(place, previous, (), session)
+    policy = policy_for(place, previous, asked, session)
     refuse_lost_seal(previous.metadata, place, session)
     refuse_other_readers(previous.metadata, policy, place)
 
@@ -135,7 +135,7 @@ def seal_file(
     session: Session,
     *,
     previous: Opened | None,
-    age: Sequence[str] = (),
+    asked: Asked = NOTHING,
     same_readers: bool = True,
     confirmed: bool = False,
     fresh: bool = False,
@@ -143,12 +143,12 @@ def seal_file(
 ) -> Encrypted:
     """Encrypt a plaintext for a place; nothing is written to the disk.
 
-    previous: the encrypted version before, opened and verified with its tokens, or None. same_readers: refuse where
-    its readers are not those of the rules (otherwise they are made so: `updatekeys`). confirmed: somebody looked at
-    what was done to `previous` since it lost its seal. fresh: a new data key in any case (`rotate`). policy: in place
-    of what `policy_for` finds, from a caller who has compared it with that.
+    previous: the encrypted version before, opened and verified with its tokens, or None. asked: what the caller names
+    where rules are silent. same_readers: refuse where its readers are not those of the rules (otherwise they are made
+    so: `updatekeys`). confirmed: somebody looked at what was done to `previous` since it lost its seal. fresh: a new
+    data key in any case (`rotate`). policy: in place of what `policy_for` finds, from a caller who has compared it.
     """
-    policy = policy or policy_for(place, previous, age, session)
+    policy = policy or policy_for(place, previous, asked, session)
     if previous is not None and not confirmed:
         refuse_lost_seal(previous.metadata, place, session)
     try:
@@ -239,7 +239,7 @@ def _reused(
     if previous is None:
         return None, ()
     metadata = previous.metadata
-    wanted = _identities(policy.recipients)
+    wanted = identities(policy.recipients)
     there = identities_of(metadata)
     if not there <= wanted:
         session.note("a reader was taken out: the file gets a new data key", place.path)
@@ -280,7 +280,7 @@ def same_groups(metadata: Metadata, policy: Policy) -> bool:
     there = [{identity(stanza.service, identity_fields(stanza)) for stanza in group} for group in metadata.groups]
     # A threshold beside one group means nothing, and none beside several means all of them, as in sops.
     has = (metadata.shamir_threshold or len(there)) if len(there) > 1 else 0
-    return has == need and there == [_identities(group) for group in groups]
+    return has == need and there == [identities(group) for group in groups]
 
 
 def refuse_other_readers(metadata: Metadata, policy: Policy, place: Place) -> None:
@@ -298,21 +298,14 @@ def refuse_other_readers(metadata: Metadata, policy: Policy, place: Place) -> No
             f"rules: {', '.join(place.names(policy.recipients))}"
             + (_needed(len(policy.shares.groups), policy.shares.need) if policy.shares is not None else ""),
         ],
-        hint=f"ksecrets updatekeys {place.path}",
+        hint=f"ksecrets updatekeys {place.path}"
+        if place.policy is not None and place.policy.recipients
+        else f"`ksecrets rotate --add-age ... --rm-age ... {place.path}` changes them",
     )
 
 
 def _needed(groups: int, threshold: int) -> str:
     return f" ({threshold or groups} of {groups} groups)" if groups > 1 else ""
-
-
-def _identities(readers: Sequence[Reader]) -> set[tuple[object, ...]]:
-    return {identity(reader.service, reader.fields) for reader in readers}
-
-
-def _explicit(recipient: str, place: Place) -> Reader:
-    fields = keys.recipient("age", {"recipient": recipient}).identity_fields()
-    return Reader(place.reader_name("age", fields), "person", "age", fields)
 
 
 def _result(place: Place, policy: Policy, text: str, values: int, *, changed: bool, new_key: bool) -> Encrypted:

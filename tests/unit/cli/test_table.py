@@ -20,7 +20,10 @@ COMMANDS = {" ".join(command.words): command for command in table.COMMANDS}
 def test_the_function_takes_what_the_table_promises(name: str) -> None:
     command = COMMANDS[name]
     wanted = {each.key for each in (*command.arguments, *command.options)} | ({"after"} if command.separator else set())
-    assert set(inspect.signature(main.work_of(command)).parameters) == wanted
+    parameters = inspect.signature(main.work_of(command)).parameters.values()
+    named = {each.name for each in parameters if each.kind is not each.VAR_KEYWORD}
+    # Where a command has many options that mean something together only, they come as **options.
+    assert named <= wanted if len(named) < len(parameters) else named == wanted
 
 
 def test_names_are_unique() -> None:

@@ -75,7 +75,7 @@ def test_a_path_without_a_rule(team: Team) -> None:
 
 def test_age_against_the_rules(team: Team) -> None:
     team.repo.write(DEV, PLAIN)
-    with pytest.raises(RuleViolation, match="--age names other readers") as caught:
+    with pytest.raises(RuleViolation, match=r"other readers are named than in .ksecrets.yaml") as caught:
         ksecrets.encrypt(DEV, age=[person("bob").public], session=team.session())
     assert caught.value.file == DEV
     both = [person("bob").public, person("alice").public]
