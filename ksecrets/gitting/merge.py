@@ -2,7 +2,8 @@
 
 Exit code 0 says that it is merged, 1 that it is not: git then keeps the three versions in its index for
 `ksecrets resolve`, and stops. Whatever goes wrong is 1; more would make git give up the merge of all files. What is
-left in the working tree then is git's own merge of the encrypted texts: tokens between markers, never a plaintext.
+left in the working tree is, without a key, a merge that waits for somebody to seal it; else git's own merge of the
+encrypted texts: tokens between markers, never a plaintext.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ def main(base: str, ours: str, theirs: str, path: str) -> int:
 
 
 def _merged(base: str, ours: str, theirs: str, path: str) -> int:
-    from ksecrets.errors import KsecretsError
+    from ksecrets.errors import KsecretsError, NoIdentity
 
     try:
         texts = [_read(name).decode("utf-8") for name in (base, ours, theirs)]
@@ -45,6 +46,11 @@ def _merged(base: str, ours: str, theirs: str, path: str) -> int:
     session = Session(local(os.environ))
     try:
         done = merge(path, *texts, session=session)
+    except NoIdentity as error:
+        if _without_key(path, texts, ours, session):
+            return 1
+        _say(f"{path}: not merged: {error.message}")
+        return _left_to_git(texts, ours, path)
     except KsecretsError as error:
         _say(f"{path}: not merged: {error.message}")
         return _left_to_git(texts, ours, path)
@@ -55,6 +61,26 @@ def _merged(base: str, ours: str, theirs: str, path: str) -> int:
         _say(f"{path}: {values} to decide: ksecrets resolve {path}")
         return 1
     return 0
+
+
+def _without_key(path: str, texts: list[str], ours: str, session: Session) -> bool:
+    """Merge what can be merged by the tokens alone; says what is to be done next."""
+    from ksecrets.errors import KsecretsError
+    from ksecrets.operations.merging.keyless import merge_without_key
+
+    try:
+        done = merge_without_key(path, *texts, session=session)
+    except KsecretsError as error:
+        _say(f"{path}: {error.message}")
+        return False
+    _write(ours, done.text)
+    if done.conflicts:
+        values = "1 value" if done.conflicts == 1 else f"{done.conflicts} values"
+        _say(f"{path}: {values} to decide, by somebody with a key: ksecrets resolve {path}")
+    else:
+        _say(f"{path}: merged without a key, and nobody can read it before somebody with a key has sealed it;")
+        _say(f"  with a key: ksecrets resolve {path}; without: git add it, commit the merge, ask for `ksecrets sync`")
+    return True
 
 
 def _left_to_git(texts: list[str], ours: str, path: str) -> int:

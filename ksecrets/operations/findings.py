@@ -18,6 +18,7 @@ CODES = {
     "half-decrypted": "values are plaintext where the rules want them encrypted",
     "not-yaml": "a file cannot be read as YAML",
     "conflict-markers": "git's conflict markers, or a merge that was not finished",
+    "merge-pending": "a merge without a key, which nobody has sealed yet",
     "tampered": "a token, MAC, seal or the metadata does not hold",
     "readers": "the readers of the file are not those of the rules",
     "threshold": "the key groups are not those of the rules",

@@ -121,6 +121,26 @@ class Repository:
         code, out, _ = self._try("cat-file", "blob", spec)
         return out if code == 0 else None
 
+    def id_of(self, content: str | bytes) -> str:
+        """The id that git gives to a blob with this content; nothing is stored."""
+        raw = content.encode("utf-8") if isinstance(content, str) else content
+        return self._output("hash-object", "--stdin", "--no-filters", input=raw).decode("ascii").strip()
+
+    def blob_id(self, spec: str) -> str | None:
+        """The id of what ``REVISION:path`` names, None where there is nothing."""
+        if not spec or spec.startswith("-") or "\0" in spec:
+            return None
+        code, out, _ = self._try("rev-parse", "--verify", "--quiet", "--end-of-options", spec)
+        return out.decode("ascii").strip() if code == 0 else None
+
+    def last_change(self, path: str) -> str | None:
+        """The id of the commit behind HEAD that gave the file at `path` its content; None where there is none.
+
+        Of a merge commit that took it over from one side, it is that side's.
+        """
+        code, out, _ = self._try("rev-list", "--max-count=1", "HEAD", "--", path)
+        return out.decode("ascii").strip() or None if code == 0 else None
+
     def batch(self) -> Batch:
         """One process that gives many blobs; use it in a `with` block."""
         return Batch(self)
@@ -215,7 +235,7 @@ class Repository:
         None where nothing can be trusted: no commit yet, or a remote that was never fetched from.
         Raises KsecretsError where the configured ref does not exist.
         """
-        settings = self._settings()
+        settings = self.settings()
         chosen = settings.get("ksecrets.trustedref", [""])[-1]
         if chosen:
             full = self._full_name(chosen)
@@ -271,9 +291,9 @@ class Repository:
         if code not in (0, 5):  # 5: it was not set
             raise failed("config", err)
 
-    def _settings(self) -> dict[str, list[str]]:
-        """What `trusted_ref` asks of git's whole configuration: lower-case key (names kept) -> values."""
-        pattern = r"^(remote\..*\.url|ksecrets\.trustedref|checkout\.defaultremote)$"
+    def settings(self) -> dict[str, list[str]]:
+        """What says whom to trust in git's whole configuration: lower-case key (names kept) -> values."""
+        pattern = r"^(remote\..*\.url|ksecrets\.(trustedref|trustedkey|remotekeys)|checkout\.defaultremote)$"
         code, out, err = self._try("config", "-z", "--get-regexp", pattern)
         if code > 1:
             raise failed("config", err)

@@ -164,6 +164,23 @@ def same_lengths(*versions: Version) -> dict[Name, bool]:
     return {name: len(lengths) == 1 for name, lengths in found.items()}
 
 
+def units(version: Version) -> list[Atom]:
+    """The atoms, each in one piece, and those of a list, with all that stands in it, as one.
+
+    For values that nobody can read: what belongs together stays together, and an item of a list has no name.
+    """
+    found: list[Atom] = []
+    for atom in version.atoms:
+        name = atom.name
+        outermost = next((name[:n] for n in range(1, len(name) + 1) if name[:n] in version.lengths), None)
+        text = "".join(atom.pieces)
+        if outermost is not None and found and found[-1].name == outermost:
+            found[-1].pieces = (found[-1].pieces[0] + atom.prefix + text,)
+        else:
+            found.append(Atom(outermost or name, atom.prefix, (text,), in_list=False))
+    return found
+
+
 def _scalars(item: Item) -> Iterator[tuple[int, int]]:
     """The spans of the scalars of a leaf: one, or those of a flow collection; keys of it are no values."""
     if item.kind not in (MAP, LIST):

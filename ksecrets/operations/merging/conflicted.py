@@ -32,12 +32,12 @@ def conflicted_text(place: Place, segments: Segments, base: str, ours: Opened, t
     if ours.data_key.kid == theirs.data_key.kid:
         try:
             return _marked(*(_sealed(place, side(segments, which), ours, tokens) for which in ("ours", "theirs")))
-        except (KsecretsError, _NoBlock):
+        except (KsecretsError, NoBlock):
             pass
     return merge_with_markers(base, ours.text, theirs.text)
 
 
-class _NoBlock(Exception):
+class NoBlock(Exception):
     """The metadata does not stand on lines of its own."""
 
 
@@ -57,27 +57,27 @@ def _sealed(place: Place, plaintext: str, ours: Opened, tokens: Opened) -> str:
 
 def _marked(ours: str, theirs: str) -> str:
     """Two sealed texts as one with conflict markers around the lines that differ; the metadata are those of ours."""
-    head, block, tail = _parts(ours)
-    other_head, _, other_tail = _parts(theirs)
+    head, block, tail = parts(ours)
+    other_head, _, other_tail = parts(theirs)
     newline = "\r\n" if "\r\n" in head else "\n"
     return _compared(head, other_head, newline) + block + _compared(tail, other_tail, newline)
 
 
-def _parts(text: str) -> tuple[str, str, str]:
+def parts(text: str) -> tuple[str, str, str]:
     """The lines before the metadata block, the block with an empty MAC, and the lines behind it.
 
-    Raises _NoBlock where the last line has no end: markers could not stand behind it.
+    Raises NoBlock where the last line has no end: markers could not stand behind it.
     """
     body = text.removeprefix(BOM)
     shift = len(text) - len(body)
     span = next(((node.start + shift, node.end + shift) for node in yaml.scan(body) if node.kind == BLOCK), None)
     if span is None:
-        raise _NoBlock
+        raise NoBlock
     start = text.rfind("\n", 0, span[0]) + 1
     end = text.find("\n", span[1] - 1) + 1 or len(text)
     block = text[start:end]
     if not block.lstrip(" ").startswith("sops:") or not text.endswith("\n"):
-        raise _NoBlock
+        raise NoBlock
     return text[:start], block.replace(read_metadata(text).mac, '""', 1), text[end:]
 
 
@@ -88,11 +88,11 @@ def _compared(ours: str, theirs: str, newline: str) -> str:
     first = 0
     while first < min(len(left), len(right)) and left[first] == right[first]:
         first += 1
-    parts = left[:first]
+    found = left[:first]
     for kind, a, b, c, d in SequenceMatcher(None, left[first:], right[first:], autojunk=False).get_opcodes():
         mine, others = left[first + a : first + b], right[first + c : first + d]
         if kind == "equal":
-            parts += mine
+            found += mine
         else:
-            parts += ["<<<<<<< ours", newline, *mine, "=======", newline, *others, ">>>>>>> theirs", newline]
-    return "".join(parts)
+            found += ["<<<<<<< ours", newline, *mine, "=======", newline, *others, ">>>>>>> theirs", newline]
+    return "".join(found)

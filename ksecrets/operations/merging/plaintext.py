@@ -38,17 +38,17 @@ def side(segments: Segments, which: str) -> str:
     return "".join(getattr(segment, which) if isinstance(segment, Conflict) else segment for segment in segments)
 
 
-def with_markers(segments: Segments) -> str:
-    """The text with conflict markers, as git's diff3 style has them. For private storage only."""
+def with_markers(segments: Segments, *, base: bool = True) -> str:
+    """The text with conflict markers, as git's diff3 style has them; without `base`, as its plain style has them.
+
+    Of plaintexts for private storage only.
+    """
     parts: list[str] = []
     for segment in segments:
         if isinstance(segment, Conflict):
             newline = "\r\n" if "\r\n" in segment.ours + segment.theirs else "\n"
-            for head, text in (
-                ("<<<<<<< ours", segment.ours),
-                ("||||||| base", segment.base),
-                ("=======", segment.theirs),
-            ):
+            sides = [("<<<<<<< ours", segment.ours), ("||||||| base", segment.base), ("=======", segment.theirs)]
+            for head, text in sides if base else (sides[0], sides[2]):
                 parts += (head, newline, text, "" if not text or text.endswith("\n") else newline)
             parts += (">>>>>>> theirs", newline)
         else:

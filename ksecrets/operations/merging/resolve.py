@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from ksecrets.errors import AlreadyEncrypted, KsecretsError, RuleViolation, SyntaxRefused
+from ksecrets.errors import AlreadyEncrypted, KsecretsError, RuleViolation, SyntaxRefused, Tampered
+from ksecrets.files.open import open_text
+from ksecrets.operations.merging.atoms import Version
 from ksecrets.operations.merging.merge import finish, open_versions
 from ksecrets.operations.merging.plaintext import conflicts, side, with_markers
 from ksecrets.operations.merging.versions import find
@@ -13,6 +15,8 @@ from ksecrets.operations.writing import Encrypted, store
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from ksecrets.operations.merging.merge import Versions
 
 _MARKERS = ("<<<<<<< ", "||||||| ", ">>>>>>> ")
 
@@ -38,6 +42,8 @@ def resolve(path: str, editor: Callable[[str, str | None], str], *, session: Ses
         error.file = path
         raise
     versions = open_versions(path, texts.base, texts.ours, texts.theirs, session)
+    if texts.pending:
+        _compare(reading.text, versions, path)
     problem = None
     plaintext = side(versions.segments, "ours")
     asked = conflicts(versions.segments) > 0
@@ -60,6 +66,26 @@ def resolve(path: str, editor: Callable[[str, str | None], str], *, session: Ses
     if texts.staged:
         repository.add(place.relative)
     return result
+
+
+def _compare(text: str, versions: Versions, path: str) -> None:
+    """Refuse where the merge without a key says something else than the merge with it: somebody has changed it since.
+
+    It is only compared: what comes out is made of the versions that were merged, each of them verified.
+    """
+    if conflicts(versions.segments):
+        return  # then it is for a person to say what is right
+    try:
+        opened = open_text(text, data_key_for=lambda _: versions.ours.data_key, ignore_mac=True)
+        same = Version(opened.plaintext).values == Version(side(versions.segments, "ours")).values
+    except (SyntaxRefused, Tampered):
+        same = False
+    if not same:
+        raise Tampered(
+            "was changed after it was merged without a key",
+            file=path,
+            hint="merge again from a version that opens, and make the change with `ksecrets edit`",
+        )
 
 
 def marker_line(text: str) -> int | None:

@@ -8,7 +8,7 @@ something, so there it is a conflict.
 
 from __future__ import annotations
 
-from ksecrets.operations.merging.atoms import Version, same_lengths
+from ksecrets.operations.merging.atoms import Version, same_lengths, units
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,7 +55,28 @@ def merge_atoms(base: str, ours: str, theirs: str, text_merge: TextMerge) -> lis
     first = [Version(text) for text in (base, ours, theirs)]
     fixed = same_lengths(*first)
     b, o, t = first if all(fixed.values()) else [Version(text, fixed) for text in (base, ours, theirs)]
-    segments = _Merge(b, o, t, text_merge).run()
+    segments = _Merge(b.atoms, o.atoms, t.atoms, text_merge).run()
+    return _checked(segments, fixed, b, o, t)
+
+
+def merge_units(base: str, ours: str, theirs: str) -> list[str | Conflict]:
+    """The same for texts of tokens, which nobody here can read: an entry is taken whole or not at all, and a list is
+    one entry. Raises what `merge_atoms` raises, and Unmergeable also where a key stands twice in one mapping.
+    """
+    b, o, t = (Version(text) for text in (base, ours, theirs))
+    if b.doubled or o.doubled or t.doubled:
+        raise Unmergeable("a key stands twice")
+    segments = _Merge(units(b), units(o), units(t), _not_inside).run()
+    return _checked(segments, {}, b, o, t)
+
+
+def _not_inside(base: str, ours: str, theirs: str) -> str | None:
+    return None
+
+
+def _checked(
+    segments: list[str | Conflict], fixed: Mapping[Name, bool], b: Version, o: Version, t: Version
+) -> list[str | Conflict]:
     left = [segment for segment in segments if isinstance(segment, Conflict)]
     merged = "".join(segment.ours if isinstance(segment, Conflict) else segment for segment in segments)
     _check(merged, left, fixed, b, o, t)
@@ -65,9 +86,11 @@ def merge_atoms(base: str, ours: str, theirs: str, text_merge: TextMerge) -> lis
 class _Merge:
     """One merge of three versions."""
 
-    def __init__(self, base: Version, ours: Version, theirs: Version, text_merge: TextMerge) -> None:
+    def __init__(
+        self, base: Sequence[Atom], ours: Sequence[Atom], theirs: Sequence[Atom], text_merge: TextMerge
+    ) -> None:
         self.text_merge = text_merge
-        self.base, self.ours, self.theirs = (_by_name(version) for version in (base, ours, theirs))
+        self.base, self.ours, self.theirs = (_by_name(atoms) for atoms in (base, ours, theirs))
 
     def run(self) -> list[str | Conflict]:
         base, ours, theirs = self.base, self.ours, self.theirs
@@ -173,9 +196,9 @@ class _Merge:
         return self.text_merge(base, ours, theirs)
 
 
-def _by_name(version: Version) -> dict[Name, Atom]:
-    found = {atom.name: atom for atom in version.atoms}
-    if len(found) != len(version.atoms):
+def _by_name(atoms: Sequence[Atom]) -> dict[Name, Atom]:
+    found = {atom.name: atom for atom in atoms}
+    if len(found) != len(atoms):
         raise Unmergeable("two entries have one name")
     return found
 
