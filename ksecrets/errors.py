@@ -109,6 +109,35 @@ class NoIdentity(KsecretsError):
     found_any = True
 
 
+class ServiceFailed(KsecretsError):
+    """A key service could not be asked, or said no. Whether anything is wrong with the file is not known.
+
+    reason: one word that callers and tests act on: `timeout`, `unreachable`, `cut` (the connection ended in the
+    middle), `tls`, `throttled`, `unavailable` (the service says that it cannot now), `credentials` (none, or expired),
+    `denied`, `missing` (no such key, region or mount), `disabled`, `refused` (the service does not take this for
+    something that it wrapped), `answer` (what it said makes no sense), `wrong-key` (it gave another thing than a data
+    key), `extra` (a package is not installed).
+    again: the same question may be answered in a moment. lasting: no other file will fare better with this key.
+    """
+
+    AGAIN = frozenset(("timeout", "unreachable", "cut", "throttled", "unavailable"))
+    LASTING = frozenset(("timeout", "unreachable", "tls", "throttled", "unavailable", "credentials", "extra"))
+
+    def __init__(  # every argument but one has a default: errors travel between processes
+        self, message: str, *, reason: str = "", hint: str | None = None, details: Iterable[str] = ()
+    ) -> None:
+        super().__init__(message, hint=hint, details=details)
+        self.reason = reason
+
+    @property
+    def again(self) -> bool:
+        return self.reason in self.AGAIN
+
+    @property
+    def lasting(self) -> bool:
+        return self.reason in self.LASTING
+
+
 class Tampered(KsecretsError):
     """A token, MAC or seal does not hold. Nothing was printed or written."""
 

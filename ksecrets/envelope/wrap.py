@@ -57,52 +57,75 @@ def wrap_groups(
 
 
 def unwrap(
-    metadata: Metadata, identities: Iterable[Identity], *, name_of: NameOf | None = None
+    metadata: Metadata,
+    identities: Iterable[Identity],
+    *,
+    remote: Iterable[Identity] = (),
+    name_of: NameOf | None = None,
 ) -> tuple[bytes, Identity]:
     """The data key of a file (32 bytes) and the identity that opened it (with key groups: the last one needed).
 
-    identities: tried in order. An object with `for_stanzas(stanzas)` is asked for the fitting ones only, and one
-    with `describe(name_of)` for what was tried (`ksecrets.keys.identities.Identities` has both).
+    identities: those at hand, tried in order. remote: those that are asked over a network, only where the ones at hand
+    do not open enough. An object with `for_stanzas(stanzas)` is asked for the fitting ones only, and one with
+    `describe(name_of)` for what was tried (`ksecrets.keys.identities.Identities`, `ksecrets.keys.remote.RemoteKeys`).
     name_of: gives the name of a recipient for messages, from its service and identity fields, or None.
-    Raises NoIdentity with `readers:` and `tried:`; Tampered where a stanza is for an identity at hand and damaged.
-    The key is not authenticated before the MAC of the file holds.
+
+    Raises NoIdentity with `readers:` and `tried:`; Tampered where a stanza is for an identity at hand and damaged;
+    ServiceFailed where it was for a key service to open it. One failure stops nobody: the others are still tried, and
+    the error names each. The key is not authenticated before the MAC of the file holds.
     """
-    if len(metadata.groups) == 1:
-        found = _open(metadata.groups[0], identities, DATA_KEY_LENGTH)
-        if found is None:
-            raise _no_identity(metadata, identities, name_of)
-        return found
+    needed = max(metadata.shamir_threshold or len(metadata.groups), 2) if len(metadata.groups) > 1 else 1
+    length = SHARE_LENGTH if len(metadata.groups) > 1 else DATA_KEY_LENGTH
+    opened: dict[int, tuple[bytes, Identity]] = {}
+    failures: list[KsecretsError] = []
+    for source in (identities, remote):
+        for number, group in enumerate(metadata.groups):
+            found = _open(group, source, length, failures) if number not in opened else None
+            if found is not None:
+                opened[number] = found
+                if len(opened) >= needed:
+                    return _combined(opened), found[1]
+    if failures:
+        raise _all(failures)
+    message = "no identity opens it"
+    if len(metadata.groups) > 1:
+        message = f"{len(opened)} of {needed} key groups can be opened"
+    raise _no_identity(metadata, identities, remote, name_of, message)
+
+
+def _combined(opened: dict[int, tuple[bytes, Identity]]) -> bytes:
+    if len(opened) == 1:
+        return next(iter(opened.values()))[0]
     from ksecrets.envelope.groups import combine
 
-    shares: list[bytes] = []
-    needed = metadata.shamir_threshold or len(metadata.groups)
-    for group in metadata.groups:
-        found = _open(group, identities, SHARE_LENGTH)
-        if found is not None:
-            shares.append(found[0])
-            if len(shares) >= max(needed, 2):
-                return combine(shares), found[1]
-    raise _no_identity(metadata, identities, name_of, f"{len(shares)} of {needed} key groups can be opened")
+    return combine([share for share, _ in opened.values()])
 
 
-def _open(stanzas: Sequence[Stanza], identities: Iterable[Identity], length: int) -> tuple[bytes, Identity] | None:
-    failure: KsecretsError | None = None
+def _open(
+    stanzas: Sequence[Stanza], identities: Iterable[Identity], length: int, failures: list[KsecretsError]
+) -> tuple[bytes, Identity] | None:
+    """The secret from the first identity that opens a stanza; why others failed is added to `failures`."""
     for identity in _fitting(identities, stanzas):
         try:
             secret = identity.unwrap(stanzas)
         except KsecretsError as error:
-            # another identity may still open the file; if none does, this one says most
-            failure = failure or error
+            failures.append(error)
             continue
         if secret is None:
             continue
         if len(secret) != length:
-            failure = failure or Tampered(f"the wrapped data key has {len(secret)} bytes instead of {length}")
+            failures.append(Tampered(f"the wrapped data key has {len(secret)} bytes instead of {length}"))
             continue
         return secret, identity
-    if failure is not None:
-        raise failure
     return None
+
+
+def _all(failures: list[KsecretsError]) -> KsecretsError:
+    """The first failure, which says most; the further ones below it."""
+    first, *others = failures
+    messages = dict.fromkeys(other.message for other in others if other.message != first.message)
+    first.details += tuple(f"and: {message}" for message in messages)
+    return first
 
 
 def _fitting(identities: Iterable[Identity], stanzas: Sequence[Stanza]) -> Iterator[Identity]:
@@ -111,11 +134,17 @@ def _fitting(identities: Iterable[Identity], stanzas: Sequence[Stanza]) -> Itera
 
 
 def _no_identity(
-    metadata: Metadata, identities: Iterable[Identity], name_of: NameOf | None, message: str = "no identity opens it"
+    metadata: Metadata,
+    identities: Iterable[Identity],
+    remote: Iterable[Identity],
+    name_of: NameOf | None,
+    message: str,
 ) -> NoIdentity:
     readers = [reader_name(stanza.service, identity_fields(stanza), name_of) for stanza in metadata.stanzas]
-    describe = getattr(identities, "describe", None)
-    tried: list[str] = describe(name_of) if describe is not None else [identity.where for identity in identities]
+    tried: list[str] = []
+    for source in (identities, remote):
+        describe = getattr(source, "describe", None)
+        tried += describe(name_of) if describe is not None else [identity.where for identity in source]
     error = NoIdentity(
         message,
         details=[

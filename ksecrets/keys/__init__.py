@@ -1,16 +1,23 @@
 """The key services: the only registry of them, one module a service, imported when it is used.
 
-A service is a module here with `recipient(fields) -> Recipient`. Where its identities are found is
-`keys.identities`. To add one: its module, its line in `_MODULES`, a subclass of tests/keys/contract.py.
+A service whose keys are at hand (`age`, `pgp`) is a module with `recipient(fields) -> Recipient`; where its identities
+are found is `keys.identities`. A service on the network is a module with `key(fields, access) -> RemoteKey`, as
+`keys.remote` describes. To add one: its module, its line below, a subclass of the contract in tests/keys/.
 """
 
 from __future__ import annotations
+
+import os
 
 from ksecrets.errors import ConfigError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
     from ksecrets.envelope.recipient import Recipient
+    from ksecrets.keys.remote import Access, RemoteKey
 
 # sops's name of the service in the metadata -> what people call it, and our module, or None where there is none yet
 _MODULES: dict[str, tuple[str, str | None]] = {
@@ -22,15 +29,38 @@ _MODULES: dict[str, tuple[str, str | None]] = {
     "hckms": ("Huawei Cloud KMS", None),
     "pgp": ("PGP", "ksecrets.keys.pgp"),
 }
+LOCAL = frozenset(("age", "pgp"))
+"""The services whose keys the user has; all others are asked over a network, or through a library of somebody else."""
 
 
-def recipient(service: str, fields: dict[str, str]) -> Recipient:
+def recipient(service: str, fields: dict[str, str], access: Access | None = None) -> Recipient:
     """The recipient that a configuration or a stanza names.
 
     service: sops's name (`age`, `kms`...); fields: as in the metadata, `enc` and `created_at` may be there and are
-    not looked at. Raises ConfigError for a service that does not exist or is not built yet, and for fields that are
-    no recipient of it. Contacts nobody.
+    not looked at. access: how a remote service is reached; by the process's environment without it. Raises ConfigError
+    for a service that does not exist or is not built yet, and for fields that are no recipient of it. Contacts nobody.
     """
+    found = remote_key(service, fields, access)
+    if found is not None:
+        return found
+    local: Recipient = _module(service)(fields)
+    return local
+
+
+def remote_key(service: str, fields: dict[str, str], access: Access | None = None) -> RemoteKey | None:
+    """The key of a remote service, None for those whose keys are at hand. Raises ConfigError as `recipient`."""
+    if service in LOCAL:
+        return None
+    make = _module(service)
+    if access is None:
+        from ksecrets.keys.remote import Access
+
+        access = Access(os.environ)
+    found: RemoteKey = make(fields, access)
+    return found
+
+
+def _module(service: str) -> Callable[..., Any]:
     known = _MODULES.get(service)
     if known is None:
         raise ConfigError(f"unknown key service: {service}", hint=f"one of {', '.join(_MODULES)}")
@@ -42,8 +72,8 @@ def recipient(service: str, fields: dict[str, str]) -> Recipient:
         )
     from importlib import import_module
 
-    found: Recipient = import_module(module).recipient(fields)
-    return found
+    make: Callable[..., Any] = getattr(import_module(module), "recipient" if service in LOCAL else "key")
+    return make
 
 
 def services() -> tuple[str, ...]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 
+from ksecrets import keys
 from ksecrets.envelope.wrap import reader_name, unwrap
-from ksecrets.errors import KsecretsError
+from ksecrets.errors import ConfigError, KsecretsError
+from ksecrets.keys import LOCAL
 from ksecrets.keys.identities import Identities, child_environment
 from ksecrets.rules import load
 from ksecrets.values.cipher import DataKey
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from ksecrets.envelope.metadata import Metadata
+    from ksecrets.envelope.recipient import Identity, Recipient
+    from ksecrets.keys.remote import Access
     from ksecrets.repository.bulk import Bulk
     from ksecrets.repository.repository import Repository
     from ksecrets.rules.load import Rules
@@ -70,17 +74,31 @@ class Session:
     """Identities, rules and unwrapped data keys of one run; use one session for many files.
 
     environ: where identities and settings are looked for (the process's environment by default).
+    own_keys: remote keys (service, fields) that the user named on the command line, so that they may be asked.
     notes: remarks for the user, in the order in which they came up; to print them, ask `told`.
     Keeps keys in memory only, and shows nothing of them.
     """
 
-    __slots__ = ("_folders", "_identities", "_keys", "_refs", "_repositories", "_told", "environ", "notes")
+    __slots__ = (
+        "_access",
+        "_folders",
+        "_identities",
+        "_keys",
+        "_refs",
+        "_repositories",
+        "_told",
+        "environ",
+        "notes",
+        "own_keys",
+    )
 
     def __init__(self, environ: Mapping[str, str] | None = None) -> None:
         self.environ: Mapping[str, str] = os.environ if environ is None else environ
         self.notes: list[str] = []
         self._told: set[str] = set()
         self._identities: Identities | None = None
+        self._access: Access | None = None
+        self.own_keys: list[tuple[str, dict[str, str]]] = []
         self._keys: dict[tuple[str, ...], DataKey] = {}
         self._folders: dict[str, Around] = {}
         self._repositories: dict[str, Repository] = {}
@@ -189,13 +207,46 @@ class Session:
             if found is None:
                 if self._identities is None:
                     self._identities = Identities.from_environment(self.environ)
-                raw, _ = unwrap(metadata, self._identities, name_of=place.rules.name_of if place.rules else None)
+                remote = () if all(s.service in LOCAL for s in metadata.stanzas) else self._remote(place)
+                name_of = place.rules.name_of if place.rules else None
+                raw, _ = unwrap(metadata, self._identities, remote=remote, name_of=name_of)
                 for note in self._identities.notes:
                     self.note(note)
                 found = self._keys[wrapped] = DataKey(raw)
             return found
 
         return key
+
+    def recipient(self, place: Place, service: str, fields: Mapping[str, str]) -> Recipient:
+        """Somebody for whom a data key of the file is to be wrapped. Contacts nobody.
+
+        Raises ConfigError for what is no recipient, and for a remote key that must not be asked (operations/trust.py).
+        """
+        found = keys.recipient(service, dict(fields), self.access if service not in LOCAL else None)
+        if service not in LOCAL:
+            from ksecrets.operations.trust import HINT, Trust
+
+            reason = Trust(self, place).refusal(service, found.identity_fields())
+            if reason is not None:
+                name = place.reader_name(service, found.identity_fields())
+                raise ConfigError(f"the key of {name} is not asked, {reason}", file=place.path, hint=HINT)
+        return found
+
+    @property
+    def access(self) -> Access:
+        """How remote key services are reached, with the clients of this run."""
+        if self._access is None:
+            from ksecrets.keys.remote import Access
+
+            self._access = Access(self.environ)
+        return self._access
+
+    def _remote(self, place: Place) -> Iterable[Identity]:
+        """The remote keys that may be asked for the files of this place."""
+        from ksecrets.keys.remote import RemoteKeys
+        from ksecrets.operations.trust import Trust
+
+        return RemoteKeys(self.access, Trust(self, place).refusal, keys.remote_key)
 
 
 def _top(folder: str) -> str | None:

@@ -1,0 +1,202 @@
+"""Which remote keys may be asked on behalf of a file (docs/threat-model.md, "Endpoints in metadata").
+
+A file names the keys that open it, and a file may come from anybody who can push: to ask whatever it names would send
+a Vault token to an address of theirs, or assume a role of theirs. So a key is asked only where its whole identity
+stands in
+
+- the configuration of the trusted ref (`.ksecrets.yaml` at the top, else a `.sops.yaml` from the file upwards), never
+  that of the working tree, which is part of the change that is being looked at;
+- the user's own settings: KSECRETS_TRUSTED_KEYS, git's `ksecrets.trustedKey` (once for each key; git reads it from no
+  file in the tree), sops's variables that name readers, or an option of the command line;
+- or, for Vault, on the very server that VAULT_ADDR names.
+
+SOPS_HC_VAULT_ALLOWLIST narrows this further for Vault, as in sops. Under git's drivers nothing is asked at all, unless
+KSECRETS_REMOTE_KEYS=1 or git's `ksecrets.remoteKeys` says so.
+"""
+
+from __future__ import annotations
+
+from ksecrets.errors import ConfigError, KsecretsError
+from ksecrets.rules import FILE, SOPS_FILE, fields
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from ksecrets.operations.session import Place, Session
+
+    Key = tuple[str, dict[str, str]]
+
+KEYS_VARIABLE = "KSECRETS_TRUSTED_KEYS"
+REMOTE_VARIABLE = "KSECRETS_REMOTE_KEYS"
+ALLOWLIST_VARIABLE = "SOPS_HC_VAULT_ALLOWLIST"
+_KEYS_SETTING, _REMOTE_SETTING = "ksecrets.trustedkey", "ksecrets.remotekeys"
+HINT = "if the key is yours: git config --global --add ksecrets.trustedKey KEY, or name it in KSECRETS_TRUSTED_KEYS"
+
+# sops's variables that name readers on a network, and whose they are
+_VARIABLES = {
+    "SOPS_KMS_ARN": "aws-kms",
+    "SOPS_GCP_KMS_IDS": "gcp-kms",
+    "SOPS_AZURE_KEYVAULT_URLS": "azure-kv",
+    "SOPS_VAULT_URIS": "hc-vault",
+    "SOPS_HUAWEICLOUD_KMS_IDS": "hckms",
+}
+# What is no part of where a key is: it travels with the question, and the service judges it.
+_IGNORED = {"kms": ("context",)}
+
+
+class Trust:
+    """What may be asked for the files of one place; what it needs is read once, when the first key is looked at."""
+
+    __slots__ = ("_place", "_session", "_settings", "_trusted")
+
+    def __init__(self, session: Session, place: Place) -> None:
+        self._session = session
+        self._place = place
+        self._settings: dict[str, list[str]] | None = None
+        self._trusted: list[Key] | None = None
+
+    def refusal(self, service: str, identity: dict[str, str]) -> str | None:
+        """Why this key must not be asked, or None. identity: its fields, without `enc` and `created_at`."""
+        if not self._may_ask():
+            return "as git's drivers ask nobody (KSECRETS_REMOTE_KEYS=1 or git's ksecrets.remoteKeys lets them)"
+        if service == "hc_vault":
+            address = identity.get("vault_address", "")
+            if not allowlisted(address, self._session.environ.get(ALLOWLIST_VARIABLE, "")):
+                return f"as {ALLOWLIST_VARIABLE} does not have {address}"
+            if _is_own_vault(address, self._session.environ.get("VAULT_ADDR", "")):
+                return None
+        if any(_covers(each, (service, identity)) for each in self._all()):
+            return None
+        return f"as it stands neither in {self._ref()} nor in settings of your own"
+
+    def _may_ask(self) -> bool:
+        said = self._session.environ.get(REMOTE_VARIABLE, "")
+        return said != "0" or (self._git_settings().get(_REMOTE_SETTING) or [""])[-1].lower() in ("true", "yes", "1")
+
+    def _ref(self) -> str:
+        ref = self._session.trusted_ref(self._place)
+        return f"the rules of {ref.removeprefix('refs/remotes/')}" if ref is not None else "rules of a trusted ref"
+
+    def _all(self) -> list[Key]:
+        if self._trusted is None:
+            own = list(own_keys(self._session.environ, self._git_settings().get(_KEYS_SETTING, ())))
+            self._trusted = [*own, *self._session.own_keys, *self._of_ref()]
+        return self._trusted
+
+    def _git_settings(self) -> dict[str, list[str]]:
+        if self._settings is None:
+            repository = self._session.repository(self._place)
+            self._settings = repository.settings() if repository is not None else {}
+        return self._settings
+
+    def _of_ref(self) -> Iterator[Key]:
+        repository, ref = self._session.repository(self._place), self._session.trusted_ref(self._place)
+        if repository is None or ref is None:
+            return
+        for name in _candidates(self._place.relative or ""):
+            raw = repository.blob(f"{ref}:{name}")
+            if raw is not None:
+                yield from keys_of_rules(name, raw, f"{ref}:{name}")
+                return
+
+
+def own_keys(environ: Mapping[str, str], settings: Iterable[str]) -> Iterator[Key]:
+    """The keys that the user's environment and git settings name. Raises ConfigError for what is no key."""
+    for name, service in _VARIABLES.items():
+        for text in environ.get(name, "").split(","):
+            if text.strip():
+                yield fields.from_url(service, text.strip())
+    for place, texts in ((KEYS_VARIABLE, environ.get(KEYS_VARIABLE, "").split()), (_KEYS_SETTING, settings)):
+        for text in texts:
+            try:
+                yield parse_key(text)
+            except ConfigError as error:
+                raise ConfigError(f"{place}: {error.message}", hint=error.hint) from None
+
+
+def parse_key(text: str) -> Key:
+    """One key as a person writes it where no service is named: an ARN (`ARN+ROLE`, `...|PROFILE`), a resource or a URL.
+
+    Raises ConfigError.
+    """
+    text = text.strip()
+    if text.startswith("arn:"):
+        arn, *more = text.split("|")
+        return fields.aws_kms(arn, profile=more[-1] if more else "")
+    if text.startswith("projects/"):
+        return fields.gcp_kms(text)
+    if text.startswith(("https://", "http://")):
+        return fields.hc_vault(text) if _looks_like_vault(text) else fields.azure_kv(text)
+    if text.startswith("pkcs11:"):
+        return fields.from_url("pkcs11", text)
+    return fields.hckms(text)
+
+
+def keys_of_rules(name: str, raw: bytes, shown: str) -> list[Key]:
+    """Every key that a configuration names, whatever it is for; none of one that cannot be read."""
+    try:
+        text = raw.decode("utf-8")
+        if name == FILE:
+            from ksecrets.rules import config
+
+            readers = [*config.parse(text, shown).recipients.values()]
+        else:
+            from ksecrets.rules import sopsconfig
+
+            readers = [
+                reader for rule in sopsconfig.parse(text, shown).rules or () for reader in rule.policy().recipients
+            ]
+    except (KsecretsError, UnicodeDecodeError):
+        return []
+    return [(reader.service, reader.fields) for reader in readers]
+
+
+def allowlisted(address: str, allowlist: str) -> bool:
+    """Whether sops's list (`all`, `none`, or the beginnings of addresses with commas) has a Vault address."""
+    allowlist = allowlist.strip()
+    if allowlist in ("", "all"):
+        return True
+    if allowlist == "none":
+        return False
+    return any(
+        f"{address.rstrip('/')}/".startswith(f"{entry.strip().rstrip('/')}/")
+        for entry in allowlist.split(",")
+        if entry.strip()
+    )
+
+
+def _is_own_vault(address: str, own: str) -> bool:
+    """Whether an address is the origin of VAULT_ADDR, over TLS (or on this machine)."""
+    address, own = address.rstrip("/"), own.strip().rstrip("/")
+    if not own or address != own:
+        return False
+    host = own.partition("://")[2]
+    local = host.partition(":")[0] in ("127.0.0.1", "localhost") or host.startswith("[::1]")
+    return own.startswith("https://") or (own.startswith("http://") and local)
+
+
+def _covers(trusted: Key, key: Key) -> bool:
+    """Whether a trusted key is this one. One without a version (Azure) stands for all of its versions."""
+    service, identity = key
+    if trusted[0] != service:
+        return False
+    ignored = (*_IGNORED.get(service, ()), *(() if trusted[1].get("version") else ("version",)))
+    ours = {name: value for name, value in trusted[1].items() if value and name not in ignored}
+    return ours == {name: value for name, value in identity.items() if value and name not in ignored}
+
+
+def _looks_like_vault(text: str) -> bool:
+    path = text.partition("://")[2].partition("/")[2]
+    return path.startswith("v") and path[1:].partition("/")[0].isdigit()
+
+
+def _candidates(relative: str) -> Iterator[str]:
+    """Where the rules of a file may stand in a tree: ours at the top, sops's from its folder upwards."""
+    yield FILE
+    folders = relative.split("/")[:-1]
+    while True:
+        yield "/".join((*folders, SOPS_FILE))
+        if not folders:
+            return
+        folders.pop()
