@@ -84,6 +84,7 @@ class Session:
         "_folders",
         "_identities",
         "_keys",
+        "_places",
         "_refs",
         "_repositories",
         "_told",
@@ -101,6 +102,7 @@ class Session:
         self.own_keys: list[tuple[str, dict[str, str]]] = []
         self._keys: dict[tuple[str, ...], DataKey] = {}
         self._folders: dict[str, Around] = {}
+        self._places: dict[str, Place] | None = None
         self._repositories: dict[str, Repository] = {}
         self._refs: dict[str, str | None] = {}
 
@@ -128,6 +130,19 @@ class Session:
         """Where a path stands. The file need not exist. Raises ConfigError and RuleViolation."""
         if path == STDIN:
             return Place(path)
+        if self._places is None:
+            return self._place(path)
+        found = self._places.get(path)
+        if found is None:
+            found = self._places[path] = self._place(path)
+        return found
+
+    def hold_places(self, hold: bool) -> None:
+        """Whether what `place` says holds on: for a run over many files, during which no folder is moved and nobody
+        changes the working folder."""
+        self._places = {} if hold else None
+
+    def _place(self, path: str) -> Place:
         real = os.path.realpath(path)
         folder = os.path.dirname(real)
         try:
@@ -166,6 +181,8 @@ class Session:
     def rules_changed(self) -> None:
         """Read the rules anew when they are next asked for: this process wrote a configuration."""
         self._folders.clear()
+        if self._places is not None:
+            self._places.clear()
 
     def repository(self, place: Place) -> Repository | None:
         """The git repository that a file stands in, or None outside of git (or without git)."""

@@ -83,6 +83,10 @@ def _kids(text: str, path: str) -> set[str]:
     """The kids for a file, from the whole lines of the record: what a crash cut short has no line end."""
     found = set()
     for line in text.split("\n")[:-1]:
+        # Nearly all lines of a long record are about other files, and ask for no more than this.
+        at = line.find("#")
+        if at >= 0 and " " in (comment := line[at + 1 :].strip()) and not comment.endswith(path):
+            continue
         kid, _, comment = line.partition("#")
         words = kid.split()
         file = comment.strip().partition(" ")[2]

@@ -35,11 +35,12 @@ class Outlook:
         return bool(self.added or self.removed or self.new_key or self.other)
 
 
-def outlook(place: Place, policy: Policy, metadata: Metadata, session: Session) -> Outlook:
+def outlook(place: Place, policy: Policy, metadata: Metadata, session: Session, *, whole: bool = True) -> Outlook:
     """What `updatekeys` does with a file of this metadata.
 
     Whether a data key is ours is judged by the name that the file gives it: opening the file proves the name. Of a file
-    without our block only its data key tells, and where no identity opens it this is left open.
+    without our block only its data key tells, and where no identity opens it this is left open. whole: look at that
+    also where the file is to be written anyway; the write does.
     """
     seen = Outlook()
     wanted = {identity(reader.service, reader.fields): reader for reader in policy.recipients}
@@ -49,15 +50,6 @@ def outlook(place: Place, policy: Policy, metadata: Metadata, session: Session) 
     seen.removed = [
         place.reader_name(stanza.service, identity_fields(stanza)) for key, stanza in there.items() if key not in wanted
     ]
-    shared = policy.shares is not None or len(metadata.groups) != 1
-    if seen.removed:
-        seen.new_key = "a reader is taken out"
-    elif shared and not same_groups(metadata, policy):
-        seen.new_key = "its key groups change"
-    else:
-        kid = kid_of(metadata, place, session)
-        if kid is not None:
-            seen.new_key = distrust_kid(place, session, metadata, kid, set(wanted), thorough=True)
     extension = metadata.extension
     if extension is None:
         seen.other.append("gets a seal")
@@ -69,4 +61,13 @@ def outlook(place: Place, policy: Policy, metadata: Metadata, session: Session) 
         seen.other.append("other values are encrypted")
     if policy.mac_only_encrypted != metadata.mac_only_encrypted:
         seen.other.append("mac-only-encrypted changes")
+    shared = policy.shares is not None or len(metadata.groups) != 1
+    if seen.removed:
+        seen.new_key = "a reader is taken out"
+    elif shared and not same_groups(metadata, policy):
+        seen.new_key = "its key groups change"
+    elif whole or not seen.needed:
+        kid = kid_of(metadata, place, session)
+        if kid is not None:
+            seen.new_key = distrust_kid(place, session, metadata, kid, set(wanted), thorough=True)
     return seen

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     """Has the last word on what the first pass says of a file."""
 
 _NEW_KEY = "the file gets a new data key"
+_WRITERS = 16
 _FIRST = 4  # files of the second pass that are done before any fork, until one has found its identity
 
 
@@ -51,6 +52,7 @@ def run(
     report = TreeReport(dry_run=dry_run)
     earlier, session.notes[:] = list(session.notes), []
     found: list[FileResult | None] = [None] * len(selected)
+    session.hold_places(True)
     repositories = _in_bulk(selected, session)
     done = 0
 
@@ -63,7 +65,7 @@ def run(
             progress(done, len(selected))
 
     def look(file: Selected) -> FileResult:
-        return _noted(_look(file, session, refine), session)
+        return _noted(_look(file, session, refine, whole=dry_run), session)
 
     def work(index: int) -> FileResult:
         planned = found[index]
@@ -71,7 +73,7 @@ def run(
         return _noted(_write(planned, session, write), session)
 
     try:
-        for index, result in _each(selected, look, repositories):
+        for index, result in _each(selected, look, repositories, processes()):
             came(index, result)
         planned = [index for index, result in enumerate(found) if result is not None and result.status == "planned"]
         if dry_run:
@@ -83,13 +85,14 @@ def run(
             came(index, result)
             if result.status == "changed":
                 break
-        for at, result in _each(planned, work, repositories):
+        for at, result in _each(planned, work, repositories, _writers()):
             came(planned[at], result)
     except KeyboardInterrupt:
         report.interrupted = True
     finally:
         for repository in repositories:
             repository.rest()
+        session.hold_places(False)
         session.notes[:] = earlier
     for each in found:
         if each is None or (each.status == "planned" and not dry_run):
@@ -116,11 +119,17 @@ def _in_bulk(selected: Sequence[Selected], session: Session) -> list[Bulk]:
     return list(made.values())
 
 
+def _writers() -> int:
+    """How many processes write: twice as many as compute, as each waits for the disk and for git a good part of the
+    time."""
+    count = processes()
+    return min(2 * count, _WRITERS) if count > 1 else 1
+
+
 def _each(
-    items: Sequence[Any], work: Callable[[Any], FileResult], repositories: Sequence[Bulk]
+    items: Sequence[Any], work: Callable[[Any], FileResult], repositories: Sequence[Bulk], count: int
 ) -> Iterator[tuple[int, FileResult]]:
-    count = processes() if len(items) >= WORTH_IT else 1
-    if count > 1:
+    if count > 1 and len(items) >= WORTH_IT:
         for repository in repositories:
             repository.rest()
         yield from spread(items, work, count)
@@ -137,7 +146,7 @@ def _noted(result: FileResult, session: Session) -> FileResult:
     return result
 
 
-def _look(file: Selected, session: Session, refine: Refine) -> FileResult:
+def _look(file: Selected, session: Session, refine: Refine, *, whole: bool) -> FileResult:
     """The first pass over one file."""
     try:
         reading = read(file.path, None, session)
@@ -161,7 +170,7 @@ def _look(file: Selected, session: Session, refine: Refine) -> FileResult:
                 "no rule says who reads this file" if policy is None else f"{policy.source} names no readers",
                 hint="add its path to an environment's `files`",
             )
-        seen = outlook(place, policy, metadata, session)
+        seen = outlook(place, policy, metadata, session, whole=whole)
         result = FileResult(file.path, "planned" if seen.needed else "unchanged", place.environment)
         result.readers, result.added, result.removed = seen.readers, seen.added, seen.removed
         result.new_key, result.reason, result.other = seen.new_key is not None, seen.new_key, seen.other
@@ -181,8 +190,18 @@ def _write(planned: FileResult, session: Session, write: Callable[[str], Encrypt
     result.readers, result.added, result.removed = done.readers, planned.added, planned.removed
     result.other, result.notes, result.values = planned.other, planned.notes, done.values
     result.new_key = done.new_key
-    result.reason = planned.reason if done.new_key else None
+    if done.new_key:
+        result.reason = planned.reason or _reason(session)
     return result
+
+
+def _reason(session: Session) -> str | None:
+    """Why a file got a new data key, from the remark that the write left."""
+    for note in session.notes:
+        _, found, reason = note.partition(f"{_NEW_KEY}: ")
+        if found:
+            return reason
+    return None
 
 
 def _failed(path: str, error: KsecretsError, planned: FileResult | None = None) -> FileResult:
