@@ -78,8 +78,11 @@ class KeyVault(Standin):
 
     tls: ClassVar[bool] = True
     names: ClassVar[tuple[str, ...]] = (VAULT,)
+    host = VAULT
+    resource = "https://vault.azure.net"
+    """The audience that its challenge names."""
 
-    def __init__(self, authority: trustme.CA, entra: EntraId) -> None:
+    def __init__(self, authority: trustme.CA | None, entra: EntraId) -> None:
         super().__init__(authority)
         self.entra = entra
         self.keys: dict[str, dict[str, rsa.RSAPrivateKey]] = {}
@@ -97,7 +100,7 @@ class KeyVault(Standin):
         if self.failures:
             return self.failures.pop(0)
         if asked.bearer not in self.entra.issued:
-            challenge = f'Bearer authorization="https://{AUTHORITY}/{TENANT}", resource="https://vault.azure.net"'
+            challenge = f'Bearer authorization="https://{AUTHORITY}/{TENANT}", resource="{self.resource}"'
             text = "AKV10000: Request is missing a Bearer or PoP token."
             return _error(401, "Unauthorized", text, {"WWW-Authenticate": challenge})
         if not asked.query.startswith("api-version="):
@@ -125,7 +128,7 @@ class KeyVault(Standin):
 
     def _done(self, verb: str, name: str, version: str, body: dict[str, Any]) -> dict[str, Any]:
         key = self.keys[name][version]
-        kid = f"https://{VAULT}/keys/{name}/{version}"
+        kid = f"https://{self.host}/keys/{name}/{version}"
         if verb == "get":
             numbers = key.public_key().public_numbers()
             operations = ["encrypt", "decrypt", "sign", "verify", "wrapKey", "unwrapKey"]
@@ -139,6 +142,12 @@ class KeyVault(Standin):
         if verb in ("encrypt", "wrapkey"):
             return {"kid": kid, "value": b64url(key.public_key().encrypt(value, OAEP))}
         return {"kid": kid, "value": b64url(key.decrypt(value, OAEP))}
+
+
+class PlainKeyVault(KeyVault):
+    """Without TLS, for a proxy that reads and changes what goes through it."""
+
+    tls: ClassVar[bool] = False
 
 
 def b64url(data: bytes) -> str:
