@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 _MODULES: dict[str, tuple[str, str | None]] = {
     "age": ("age", "ksecrets.keys.age.native"),
     "kms": ("AWS KMS", None),
-    "gcp_kms": ("Google Cloud KMS", None),
-    "azure_kv": ("Azure Key Vault", None),
+    "gcp_kms": ("Google Cloud KMS", "ksecrets.keys.gcp"),
+    "azure_kv": ("Azure Key Vault", "ksecrets.keys.azure"),
     "hc_vault": ("HashiCorp Vault", None),
     "hckms": ("Huawei Cloud KMS", None),
     "pgp": ("PGP", "ksecrets.keys.pgp"),
