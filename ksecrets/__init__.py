@@ -35,7 +35,9 @@ if TYPE_CHECKING:
     from ksecrets.operations.doctor import doctor
     from ksecrets.operations.edit import edit
     from ksecrets.operations.encrypt import encrypt
+    from ksecrets.operations.environment import environment
     from ksecrets.operations.explain import Explained, explain
+    from ksecrets.operations.filestatus import filestatus
     from ksecrets.operations.get import get
     from ksecrets.operations.guard import guard
     from ksecrets.operations.history.blame import blame
@@ -84,8 +86,10 @@ _MODULES = {
     "env_add": "operations.setup",
     "explain": "operations.explain",
     "exposure": "operations.people.exposure",
+    "environment": "operations.environment",
     "get": "operations.get",
     "git_setup": "operations.setup",
+    "filestatus": "operations.filestatus",
     "grant": "operations.people.grant",
     "guard": "operations.guard",
     "info": "operations.info",
@@ -135,8 +139,10 @@ __all__ = [
     "exposure",
     "get",
     "git_setup",
+    "environment",
     "grant",
     "guard",
+    "filestatus",
     "info",
     "init",
     "keygen",

@@ -85,6 +85,13 @@ def decrypt(
     return None
 
 
+def filestatus(file: str) -> None:
+    """The command `filestatus`: sops's JSON."""
+    text = streams.read_stdin() if file == STDIN else None
+    encrypted = ksecrets.filestatus(file, text=text)
+    streams.write('{"encrypted":true}\n' if encrypted else '{"encrypted":false}\n')
+
+
 def seal(files: Sequence[str], yes: bool) -> int | None:
     """The command `seal`."""
     session = ksecrets.Session()

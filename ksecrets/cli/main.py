@@ -101,12 +101,16 @@ def _values(command: Command, words: list[str]) -> tuple[Command, Values] | None
         option.key: () if option.many else None if option.metavar else False for option in command.options
     }
     values["quiet"] = False
+    if command.separator:
+        values["after"] = None
     options = {name: option for option in (*command.options, QUIET) for name in option.names}
     plain: list[str] = []
     rest = iter(words)
     for word in rest:
         option = options.get(word)
-        if option is None:
+        if word == "--" and command.separator:
+            values["after"] = tuple(rest)
+        elif option is None:
             if word.startswith("-") and word != "-":
                 return None
             plain.append(word)

@@ -96,6 +96,10 @@ _NAMED = Option("--filename-override", "The path by which the rules apply.", met
 _PATH_FORM = 'PATH is a.b[0].c, or as in sops \'["a"]["b"][0]\'.'
 _DASH = "FILE - is standard input."
 _GLOBS = Option("--files", "The files of the environment: patterns as git has them.", metavar="GLOB", many=True)
+_REQUIRE_SEAL = Option("--require-seal", "Refuse a file without a valid seal.")
+_COMMAND = Argument("command", "[COMMAND]", required=False)
+_COMMAND_FORM = "COMMAND is one text for the shell; as words behind -- it is run without one. Its exit code is ours."
+_USER = Option("--user", "Run the command as this user; only root can.", metavar="NAME")
 
 _READERS = (
     Option("-a/--age", "Age recipients, with commas between them, where no rule names any.", metavar="RECIPIENT,..."),
@@ -195,7 +199,7 @@ COMMANDS = (
             _OUTPUT,
             Option("--extract", "Print only the value at this path.", metavar="PATH"),
             Option("--ignore-mac", "Do not check that the file is unchanged. What is printed may be forged."),
-            Option("--require-seal", "Refuse a file without a valid seal."),
+            _REQUIRE_SEAL,
             _NAMED,
         ),
         text=f"{_DASH} Several files need -i.",
@@ -271,6 +275,50 @@ COMMANDS = (
         "--add-* and --rm-* are for files that no rule is about; where one is, they must lead to what it says.",
     ),
     Command(
+    Command(
+        "exec-env",
+        "cli.run:exec_env",
+        "Run a command with the values of a file in its environment.",
+        arguments=(_FILE, _COMMAND),
+        options=(
+            Option("--pristine", "Only these values, nothing of the environment of ksecrets."),
+            _USER,
+            Option("--same-process", "As in sops; the command takes the place of ksecrets in any case."),
+            _REQUIRE_SEAL,
+        ),
+        text=f"{_COMMAND_FORM} Values stand as the file has them, so that 0644 stays 0644. The command does not "
+        "inherit the variables that lead to an identity. Names that make a loader or a shell run code (LD_PRELOAD, "
+        "BASH_ENV) are refused.",
+        separator=True,
+        hot=True,
+    ),
+    Command(
+        "exec-file",
+        "cli.run:exec_file",
+        "Run a command with the path of the decrypted file in place of {}.",
+        arguments=(_FILE, _COMMAND),
+        options=(
+            Option("--filename", "The name of the file, for a command that looks at it.", metavar="NAME"),
+            Option("--no-fifo", "A regular file, for a command that reads it in no other way; in memory, if possible."),
+            _USER,
+            _REQUIRE_SEAL,
+        ),
+        text=f"{_COMMAND_FORM} On Linux the path is that of anonymous memory, which can be read again and again; with "
+        "--filename, and on other Unix systems, that of a named pipe, which every reader gets filled anew. Both are "
+        "gone when the command and all that it started have ended, and no plaintext is on a disk. With --no-fifo a "
+        "private file, in memory where the system has such a place. On Windows, always a private file on the disk, "
+        "which is overwritten and removed at the end.",
+        separator=True,
+        hot=True,
+    ),
+    Command(
+        "filestatus",
+        "cli.files:filestatus",
+        'Print {"encrypted":true} or {"encrypted":false}; needs no key.',
+        arguments=(_FILE,),
+        text="Looks at the metadata only; whether every value is encrypted as the rules say is for `check`.",
+        hot=True,
+    ),
         "request",
         "cli.people:request",
         "Ask to read an environment.",

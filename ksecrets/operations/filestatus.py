@@ -1,0 +1,27 @@
+"""filestatus: whether a file is encrypted, for scripts; needs no key."""
+
+from __future__ import annotations
+
+from ksecrets.errors import KsecretsError, NotEncrypted, Tampered
+from ksecrets.files.open import read_metadata
+from ksecrets.operations.reading import read
+from ksecrets.operations.session import Session
+
+
+def filestatus(path: str, *, text: str | None = None, session: Session | None = None) -> bool:
+    """Whether a file has the metadata of an encrypted one. Says nothing of each value: that is for `check`.
+
+    Raises SyntaxRefused for a text that cannot be read, Tampered for metadata without a MAC, of which sops says "not
+    encrypted" though its values are (a merge that is not finished, or a file that somebody changed).
+    """
+    session = session or Session()
+    reading = read(path, text, session)
+    try:
+        metadata = read_metadata(reading.text)
+    except NotEncrypted:
+        return False
+    except KsecretsError as error:
+        raise error.at(path) from None
+    if not metadata.mac:
+        raise Tampered("has metadata without a MAC: neither plaintext nor encrypted", file=path)
+    return True
