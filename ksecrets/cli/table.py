@@ -95,11 +95,11 @@ _JSON = Option("--json", "Print JSON.")
 _NAMED = Option("--filename-override", "The path by which the rules apply.", metavar="PATH", file=True)
 _PATH_FORM = 'PATH is a.b[0].c, or as in sops \'["a"]["b"][0]\'.'
 _DASH = "FILE - is standard input."
-_GLOBS = Option("--files", "The files of the environment: patterns as git has them.", metavar="GLOB", many=True)
 _REQUIRE_SEAL = Option("--require-seal", "Refuse a file without a valid seal.")
 _COMMAND = Argument("command", "[COMMAND]", required=False)
 _COMMAND_FORM = "COMMAND is one text for the shell; as words behind -- it is run without one. Its exit code is ours."
 _USER = Option("--user", "Run the command as this user; only root can.", metavar="NAME")
+_GLOBS = Option("--files", "The files of the environment: patterns as git has them.", metavar="GLOB", many=True)
 
 _READERS = (
     Option("-a/--age", "Age recipients, with commas between them, where no rule names any.", metavar="RECIPIENT,..."),
@@ -275,7 +275,6 @@ COMMANDS = (
         "--add-* and --rm-* are for files that no rule is about; where one is, they must lead to what it says.",
     ),
     Command(
-    Command(
         "exec-env",
         "cli.run:exec_env",
         "Run a command with the values of a file in its environment.",
@@ -319,6 +318,7 @@ COMMANDS = (
         text="Looks at the metadata only; whether every value is encrypted as the rules say is for `check`.",
         hot=True,
     ),
+    Command(
         "request",
         "cli.people:request",
         "Ask to read an environment.",
