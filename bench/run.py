@@ -2,7 +2,7 @@
 
 ./dev bench                 everything; some minutes
 ./dev bench --quick         a few pairs; prints only
-./dev bench --only small    one kind of rows (small, large, textconv, helm); prints only
+./dev bench --only small    one kind of rows (small, large, textconv, helm, updatekeys, check); prints only
 """
 
 from __future__ import annotations
@@ -17,11 +17,14 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench import measure
-from bench.rows import ROWS, Bench, Row
+from bench import measure, trees
+from bench.rows import ROWS as _PROGRAMS
+from bench.rows import Bench, Row
 
 _ROOT = Path(__file__).resolve().parent.parent
 _PAGE = _ROOT / "docs/benchmarks.md"
+
+ROWS = {**_PROGRAMS, "updatekeys": trees.updatekeys, "check": trees.check}
 
 _HEAD = """\
 # Benchmarks

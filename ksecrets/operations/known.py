@@ -78,13 +78,24 @@ def distrust(
     prod; somebody whose stanza was taken out without a new key still knows the old one. A copy of another file is no
     place for its key either: copies are looked for where the file was moved, or `thorough` (all files are searched).
     """
-    return distrust_kid(place, session, previous.metadata, previous.data_key.kid, wanted, thorough=thorough)
+    kid = previous.data_key.kid
+    return distrust_kid(place, session, previous.metadata, kid, wanted, thorough=thorough, text=previous.text)
 
 
 def distrust_kid(
-    place: Place, session: Session, metadata: Metadata, kid: str, wanted: Identities, *, thorough: bool = False
+    place: Place,
+    session: Session,
+    metadata: Metadata,
+    kid: str,
+    wanted: Identities,
+    *,
+    thorough: bool = False,
+    text: str | None = None,
 ) -> str | None:
-    """As `distrust`, of a data key by its public name: what a file claims without anybody having opened it."""
+    """As `distrust`, of a data key by its public name: what a file claims without anybody having opened it.
+
+    text: the file that `metadata` is of; where the trusted ref has the same, nothing is parsed again.
+    """
     repository = session.repository(place)
     if repository is None or place.relative is None:
         return None
@@ -96,7 +107,7 @@ def distrust_kid(
                 return f"{other} has the same one"
     ref = session.trusted_ref(place)
     for path in (place.relative, *([moved] if moved is not None else [])):
-        trusted = _at(repository, ref, path)
+        trusted = _at(repository, ref, path, text, metadata)
         if trusted is None or kid_of(trusted, place, session) != kid:
             continue
         others = [
@@ -159,10 +170,15 @@ def sealed_path(metadata: Metadata) -> str | None:
     return path
 
 
-def _at(source: Repository | Batch, ref: str | None, path: str) -> Metadata | None:
+def _at(
+    source: Repository | Batch, ref: str | None, path: str, text: str | None = None, metadata: Metadata | None = None
+) -> Metadata | None:
+    """The metadata of a file in a ref, None where there is none; `metadata` where the file is `text` there."""
     raw = source.blob(f"{ref}:{path}") if ref is not None else None
     if raw is None:
         return None
+    if text is not None and raw == text.encode("utf-8", "surrogateescape"):
+        return metadata
     try:
         return read_metadata(raw.decode("utf-8"))
     except (KsecretsError, UnicodeDecodeError):

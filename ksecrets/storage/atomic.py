@@ -279,9 +279,27 @@ def _move_to_new_name(temporary: str, path: str) -> None:
     os.rename(temporary, path)
 
 
+class Together:
+    """A `with` block in which many files are replaced: that the renames are durable is seen to once, at its end.
+
+    Each file still has its old bytes or its new ones at any moment. What a power cut may take back, until the block
+    has ended, is whole files. Processes that are forked in the block belong to it.
+    """
+
+    _open = False
+
+    def __enter__(self) -> None:
+        Together._open = hasattr(os, "sync")
+
+    def __exit__(self, *_: object) -> None:
+        if Together._open:
+            Together._open = False
+            os.sync()
+
+
 def _sync_folder(folder: str, path: str) -> None:
     """Make the rename itself durable; where the system cannot sync folders, there is nothing to do."""
-    if os.name != "posix":
+    if os.name != "posix" or Together._open:
         return
     try:
         fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)

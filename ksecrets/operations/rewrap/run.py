@@ -13,6 +13,7 @@ from ksecrets.operations.reading import check_environment, conflict_line, read, 
 from ksecrets.operations.rewrap.outlook import outlook
 from ksecrets.operations.rewrap.result import FileResult, TreeReport
 from ksecrets.operations.rewrap.workers import WORTH_IT, processes, spread
+from ksecrets.storage import atomic
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -72,21 +73,24 @@ def run(
         assert planned is not None
         return _noted(_write(planned, session, write), session)
 
+    from contextlib import nullcontext
+
     try:
         for index, result in _each(selected, look, repositories, processes()):
             came(index, result)
         planned = [index for index, result in enumerate(found) if result is not None and result.status == "planned"]
         if dry_run:
             planned.clear()
-        # Here, before any fork: an identity under a passphrase is then asked for once.
-        for _ in range(min(_FIRST, len(planned))):
-            index = planned.pop(0)
-            result = work(index)
-            came(index, result)
-            if result.status == "changed":
-                break
-        for at, result in _each(planned, work, repositories, _writers()):
-            came(planned[at], result)
+        with atomic.Together() if len(planned) > _FIRST else nullcontext():
+            # Here, before any fork: an identity under a passphrase is then asked for once.
+            for _ in range(min(_FIRST, len(planned))):
+                index = planned.pop(0)
+                result = work(index)
+                came(index, result)
+                if result.status == "changed":
+                    break
+            for at, result in _each(planned, work, repositories, _writers()):
+                came(planned[at], result)
     except KeyboardInterrupt:
         report.interrupted = True
     finally:

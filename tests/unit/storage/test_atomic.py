@@ -556,3 +556,20 @@ def test_write_to_a_pipe(tmp_path: Path) -> None:
         assert os.read(reader, 100) == b"through"
     finally:
         os.close(reader)
+
+
+def test_many_files_together_are_synced_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each file is synced before its rename, as ever; the folders at the end, all at once."""
+    done: list[str] = []
+    real = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda fd: (done.append("folder" if os.path.isdir(fd) else "file"), real(fd))[1])
+    monkeypatch.setattr(os, "sync", lambda: done.append("all"))
+    for name in ("a", "b"):
+        (tmp_path / name).write_text("old")
+    with pytest.raises(KsecretsError), atomic.Together():
+        atomic.replace(str(tmp_path / "a"), "new")
+        atomic.replace(str(tmp_path / "b"), "new")
+        raise KsecretsError("whatever ends the block")
+    assert done == ["file", "file", "all"]
+    atomic.replace(str(tmp_path / "a"), "newer")
+    assert done[3:] == ["file", "folder"]
