@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from ksecrets.operations.info import Info, info
     from ksecrets.operations.merging.merge import Merged, merge
     from ksecrets.operations.merging.resolve import resolve
+    from ksecrets.operations.merging.sync import Synced, sync
     from ksecrets.operations.people.access import access
     from ksecrets.operations.people.exposure import exposure
     from ksecrets.operations.people.grant import grant
@@ -74,6 +75,7 @@ _MODULES = {
     "Merged": "operations.merging.merge",
     "Report": "operations.check",
     "Session": "operations.session",
+    "Synced": "operations.merging.sync",
     "access": "operations.people.access",
     "blame": "operations.history.blame",
     "check": "operations.check",
@@ -107,6 +109,7 @@ _MODULES = {
     "scan": "operations.history.scan",
     "seal": "operations.seal",
     "set": "operations.change",
+    "sync": "operations.merging.sync",
     "unset": "operations.change",
     "updatekeys": "operations.updatekeys",
     "updatekeys_all": "operations.updatekeys",
@@ -124,6 +127,7 @@ __all__ = [
     "Merged",
     "Report",
     "Session",
+    "Synced",
     "__version__",
     "access",
     "blame",
@@ -158,6 +162,7 @@ __all__ = [
     "scan",
     "seal",
     "set",
+    "sync",
     "unset",
     "updatekeys",
     "updatekeys_all",

@@ -375,6 +375,19 @@ COMMANDS = (
         "for `edit`. Merge the configuration first: its readers are the file's. The result is added to the index.",
     ),
     Command(
+        "sync",
+        "cli.merge:sync",
+        "Bring the base branch in, merge encrypted files, and seal what others merged without a key.",
+        arguments=(Argument("base", "[BASE]", required=False),),
+        options=(
+            Option("--allow", "Findings of this code were agreed on, as for `check`.", metavar="CODE", many=True),
+        ),
+        text="BASE is by default the default branch of the remote, as last fetched. First the branch is judged as by "
+        "`check BASE...HEAD`: one that adds a reader or brings an old version back is refused. Then git merges BASE, "
+        "encrypted files are merged as by `resolve`, and the result is committed. What goes wrong takes the merge "
+        "back. For yourself, and for a CI job that has a key, on branches whose author has none.",
+    ),
+    Command(
         "access",
         "cli.people:access",
         "Show who reads what, and since when.",

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _OPTIONS = ("--no-optional-locks", "--no-pager", "-c", "core.fsmonitor=false")
 _KEPT_PREFIXES = (
+    "GIT_AUTHOR_",
+    "GIT_COMMITTER_",
     "GIT_EXEC_PATH",
     "GIT_CONFIG_",
     "GIT_ALLOW_PROTOCOL",

@@ -2,7 +2,7 @@
 # Builds the real programs that the tests, the demo and the bench compare with, once, at pinned versions:
 #
 #   build.sh            all of them, and every helper in tests/peers/go/
-#   build.sh NAME...    only these (helm3 helm4 sops age age-keygen, or a helper's folder name)
+#   build.sh NAME...    only these (helm3 helm4 sops age age-keygen actionlint services, or a helper's folder name)
 #   build.sh --where    print the cache folder
 #
 # The cache is outside the tree: $KSECRETS_PEERS, or ksecrets-peers in the user's cache folder. In it stand helm3/helm,
@@ -16,6 +16,7 @@ helm3      helm3 helm.sh/helm/v3/cmd/helm            v3.22.0
 sops       bin   github.com/getsops/sops/v3/cmd/sops v3.13.3
 age        bin   filippo.io/age/cmd/age              v1.3.2
 age-keygen bin   filippo.io/age/cmd/age-keygen       v1.3.2
+actionlint bin   github.com/rhysd/actionlint/cmd/actionlint v1.7.12
 "
 
 cd "$(dirname "$0")"
