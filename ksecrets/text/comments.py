@@ -88,6 +88,8 @@ class CommentChoice:
             return False
         if self._mode != "auto":
             return self._mode == "encrypt"
+        if "\n" in content:  # INI, where lines that follow each other are one comment
+            return any(_assignment(line.strip(" \t\r;#")) for line in content.split("\n"))
         if comment.key_form != "line" or comment.line != self._line + 1:
             self._base = None
         self._line = comment.line

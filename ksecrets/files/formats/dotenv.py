@@ -1,0 +1,90 @@
+"""Dotenv, as the pipe handles it: lines, with the metadata in lines of its own at the end."""
+
+from __future__ import annotations
+
+from ksecrets.files.formats import Format
+from ksecrets.text import dotenv
+from ksecrets.text.node import DOCUMENT_END
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ksecrets.envelope.metadata import Tree
+    from ksecrets.text.node import Node
+
+
+class _Placement:
+    """Before the last line break."""
+
+    __slots__ = ("_body",)
+
+    def __init__(self, body: str) -> None:
+        self._body = body
+
+    def comment(self, node: Node) -> None:
+        pass
+
+    def look(self, node: Node, document: int, root: Node | None) -> int | None:
+        return dotenv.place(self._body) if node.kind == DOCUMENT_END else None
+
+    def at_end(self, documents: int) -> int:
+        return dotenv.place(self._body)
+
+    def text(self, tree: Mapping[str, Tree], before: str) -> str:
+        return dotenv.block_text(tree, follows=bool(self._body))
+
+
+class _Watch:
+    """sops reads every file that we read, but for lines of white space."""
+
+    __slots__ = ("_reasons",)
+
+    def __init__(self, reasons: list[str]) -> None:
+        self._reasons = reasons
+
+    def node(self, node: Node) -> None:
+        if node.key_form == dotenv.BLANK:
+            self._reasons.append(f"line {node.line}: an empty line with white space or a carriage return in it")
+
+    def entry(self, key: str | int | None, form: str, line: int) -> None:
+        pass
+
+    def merges_a_scalar(self, line: int) -> None:
+        pass
+
+    def begin(self, kind: int, key: str | int | None, form: str | None, line: int) -> None:
+        pass
+
+    def end(self) -> None:
+        pass
+
+
+def _resolve(value: str, *, plain: bool, tag: str | None) -> tuple[str, bytes | None]:
+    return "str", value.encode()
+
+
+def _sops_refuses(value: str, *, plain: bool, tag: str | None) -> str | None:
+    return None
+
+
+def _cut(text: str, node: Node, own_document: bool) -> tuple[int, int, bool]:
+    return (*dotenv.cut(text, node), True)
+
+
+DOTENV = Format(
+    "dotenv",
+    scan=dotenv.scan,
+    resolve=_resolve,
+    sops_refuses=_sops_refuses,
+    watch=_Watch,
+    find=dotenv.find,
+    search=dotenv.find,
+    cut=_cut,
+    placement=_Placement,
+    carried=dotenv.carried,
+    predicted=dotenv.predicted,
+    fits=dotenv.fits,
+    keeps_its_meaning=dotenv.keeps_its_meaning,
+    restored=dotenv.restored,
+)

@@ -1,0 +1,237 @@
+"""INI text -> nodes, as sops reads it: sections, in them names with values, and comments.
+
+A mapping of mappings. What stands before the first header is the section ``DEFAULT``. The rules are those of the
+library that sops reads INI with (gopkg.in/ini.v1 1.67, parser.go, with sops's options), where it reads what is written;
+where it drops, joins or cuts what other readers take for a value, the text is refused (docs/file-format.md).
+
+Styles of a scalar: PLAIN, SINGLE, DOUBLE, and two that have no escapes and may have several lines, `BACKTICK` and
+`TRIPLE`. The span of a value takes in the comment behind it on its line, so that what may be a part of a password is
+never left readable; the span of a token does not.
+"""
+
+from __future__ import annotations
+
+from ksecrets.errors import SyntaxRefused
+from ksecrets.text.flatten import unflatten
+from ksecrets.text.iniline import SPACE, comment_span, read_key, read_value
+from ksecrets.text.node import (
+    BLOCK,
+    COMMENT,
+    DOCUMENT,
+    DOCUMENT_END,
+    DOUBLE,
+    END,
+    MAP,
+    PLAIN,
+    SCALAR,
+    SINGLE,
+    Frame,
+    Node,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+    from typing import Any, Final
+
+    from ksecrets.text.node import Lane
+
+DEFAULT: Final = "DEFAULT"
+METADATA: Final = "sops"
+GLUED: Final = "glued"
+"""`Node.key_form` of a COMMENT that is one for sops, and may well be a part of the value for others."""
+
+
+_QUOTES = (SINGLE, DOUBLE)
+
+
+def scan(text: str, first_line: int = 1, lane: Lane | None = None) -> Iterator[Node]:
+    """The nodes of an INI file: DOCUMENT, MAP, each section as a MAP with its entries, END, DOCUMENT_END.
+
+    text: without byte order mark. first_line: number of its first line, for messages. lane: takes values and sections
+    in place of nodes (see `node.Lane`). The section ``sops`` becomes one BLOCK whose `value` is its tree.
+    A COMMENT is the text behind ``;`` or ``#`` and the blanks there, of all lines of comments up to a blank line: sops
+    makes one of them. It belongs to what follows it, a section to its header.
+    Raises SyntaxRefused for the refusals of INI in docs/file-format.md, Tampered for metadata out of order.
+    """
+    return _Scan(text, first_line, lane).nodes()
+
+
+class _Scan:
+    """One pass over a text."""
+
+    __slots__ = ("_keys", "_lane", "_line", "_section", "_text", "_top", "_waiting")
+
+    def __init__(self, text: str, first_line: int, lane: Lane | None) -> None:
+        self._text = text
+        self._line = first_line
+        self._lane = lane
+        root = Frame(None, None, "", False, False, -1, False)
+        self._top = Frame(root, None, "", False, False, 0, False)
+        self._section: Frame | None = None
+        self._keys: set[str] = set()  # of the section at hand
+        self._waiting: list[Node] = []  # comments that will belong to what comes
+
+    def nodes(self) -> Iterator[Node]:
+        text = self._text
+        top = self._top
+        assert top.parent is not None
+        yield Node(DOCUMENT, 0, 0, self._line, top.parent)
+        yield Node(MAP, 0, 0, self._line, top)
+        size = len(text)
+        position = 0
+        blank_before = True
+        block_seen = False
+        while position < size:
+            eol = text.find("\n", position)
+            if eol < 0:
+                eol = size
+            start = position
+            while start < eol and text[start] in SPACE:
+                start += 1
+            if start == eol:
+                blank_before = True
+                position = eol + 1
+                self._line += 1
+                continue
+            first = text[start]
+            if first in ";#":
+                self._comment(start, eol, joined=not blank_before)
+                blank_before = False
+                position = eol + 1
+                self._line += 1
+                continue
+            if first == "[":
+                close = text.rfind("]", start, eol)
+                name = text[start + 1 : close]
+                if close <= start + 1:
+                    raise self._refused("a section without a name" if close > 0 else "`[` without `]`")
+                behind = text[close + 1 : eol].strip(SPACE)
+                if behind and behind[0] not in ";#":
+                    raise self._refused("text behind the header of a section")
+                if name == METADATA:
+                    if block_seen:
+                        raise self._refused("a second section `sops`")
+                    block_seen = True
+                    yield from self._close(start)
+                    yield from self._released(top)
+                    node, position = self._block(start, eol)
+                    yield node
+                    blank_before = True
+                    continue
+                yield from self._close(start)
+                frame = Frame(top, name, name + ":", False, False, 0, False)
+                yield from self._released(frame)
+                yield from self._open(frame, start)
+                if behind:
+                    yield self._trailing(text.index(behind[0], close + 1), eol, frame)
+                position = eol + 1
+                self._line += 1
+            else:
+                position = yield from self._entry(start, eol)
+            blank_before = True
+        yield from self._released(self._section or top)
+        yield from self._close(size)
+        yield Node(END, size, size, self._line, top)
+        yield Node(DOCUMENT_END, size, size, self._line, top.parent)
+
+    def _entry(self, start: int, eol: int) -> Generator[Node, None, int]:
+        """A name with its value. Returns where the next line starts."""
+        text = self._text
+        line = self._line
+        key, quoted, at = read_key(text, start, eol, line)
+        value, style, begin, end, comment, stop = read_value(text, at, eol, line)
+        section = self._section
+        if section is None:
+            section = Frame(self._top, DEFAULT, DEFAULT + ":", False, False, 0, False)
+            yield from self._open(section, start)
+        if key in self._keys:
+            raise self._refused("the same name twice in a section: sops keeps one of the two")
+        self._keys.add(key)
+        yield from self._released(section)
+        form = '"' if quoted else ""
+        if self._lane is not None:
+            self._lane.leaf(value, style, None, None, begin, end, line, section, key, form)
+        else:
+            yield Node(SCALAR, begin, end, line, section, key, form, value, style)
+        self._line += text.count("\n", eol, stop)
+        if comment >= 0:
+            glued = text[comment - 1] not in SPACE or (style == PLAIN and text[begin] in _QUOTES)
+            yield self._trailing(comment, stop, section, GLUED if glued else "trailing")
+        self._line += 1
+        return stop + 1
+
+    def _open(self, frame: Frame, at: int) -> Iterator[Node]:
+        self._section = frame
+        self._keys = set()
+        if self._lane is not None:
+            frame.ordinary = True
+            self._lane.begin(MAP, frame.key, "", self._line)
+        else:
+            yield Node(MAP, at, at, self._line, frame, frame.key, "")
+
+    def _close(self, at: int) -> Iterator[Node]:
+        frame = self._section
+        self._section = None
+        if frame is None:
+            return
+        if frame.ordinary and self._lane is not None:
+            self._lane.end(frame)
+        else:
+            yield Node(END, at, at, self._line, frame, frame.key)
+
+    def _comment(self, start: int, eol: int, *, joined: bool) -> None:
+        begin, end = comment_span(self._text, start, eol)
+        if joined and self._waiting and self._waiting[-1].start < self._waiting[-1].end:
+            last = self._waiting[-1]
+            last.end = max(end, last.end)
+        else:
+            self._waiting.append(Node(COMMENT, begin, end, self._line, self._top, None, "line"))
+
+    def _trailing(self, start: int, eol: int, frame: Frame, form: str = "trailing") -> Node:
+        begin, end = comment_span(self._text, start, eol)
+        return Node(COMMENT, begin, end, self._line, frame, None, form, self._text[begin:end])
+
+    def _released(self, frame: Frame) -> Iterator[Node]:
+        for node in self._waiting:
+            node.frame = frame
+            node.value = self._text[node.start : node.end]
+            yield node
+        self._waiting = []
+
+    def _block(self, start: int, eol: int) -> tuple[Node, int]:
+        """The section ``sops`` as a BLOCK, and where the line behind its last entry starts."""
+        text = self._text
+        first = self._line
+        pairs: list[tuple[str, str]] = []
+        end = eol
+        line = first
+        position = eol + 1
+        while position < len(text):
+            line += 1
+            eol = text.find("\n", position)
+            if eol < 0:
+                eol = len(text)
+            at = position
+            while at < eol and text[at] in SPACE:
+                at += 1
+            if at < eol and text[at] == "[":
+                break
+            position = eol + 1
+            if at == eol or text[at] in ";#":
+                continue
+            key, _, at = read_key(text, at, eol, line)
+            value, _, _, _, _, stop = read_value(text, at, eol, line)
+            pairs.append((key, value.replace("\\n", "\n")))
+            line += text.count("\n", eol, stop)
+            position = stop + 1
+            end = stop
+            self._line = line
+        while text[end - 1] in " \t\r":
+            end -= 1
+        self._line += 1
+        tree: Any = unflatten(pairs)
+        return Node(BLOCK, start, end, first, self._top, METADATA, "", tree), text.find("\n", end) + 1 or len(text)
+
+    def _refused(self, message: str) -> SyntaxRefused:
+        return SyntaxRefused(message, line=self._line)
