@@ -41,20 +41,20 @@ def git_setup(hooks: bool) -> int | None:
     return _run(lambda session: ksecrets.git_setup(hooks=hooks, session=session))
 
 
-def helm_install(force: bool) -> int | None:
+def helm_install(force: bool, helm: str | None) -> int | None:
     """The command `helm install-plugin`."""
     from ksecrets.helm.install import install
 
-    for line in install(force=force):
+    for line in install(helm, force=force):
         streams.status(line)
     return None
 
 
-def helm_uninstall() -> int | None:
+def helm_uninstall(helm: str | None) -> int | None:
     """The command `helm uninstall-plugin`."""
     from ksecrets.helm.install import uninstall
 
-    for line in uninstall():
+    for line in uninstall(helm):
         streams.status(line)
     return None
 

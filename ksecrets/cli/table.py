@@ -94,6 +94,7 @@ _OUTPUT = Option("--output", "Write to this file instead of standard output.", m
 _JSON = Option("--json", "Print JSON.")
 _NAMED = Option("--filename-override", "The path by which the rules apply.", metavar="PATH", file=True)
 _PATH_FORM = 'PATH is a.b[0].c, or as in sops \'["a"]["b"][0]\'.'
+_HELM = Option("--helm", "This Helm; else $HELM_BIN, else the one of the PATH.", metavar="PATH", file=True)
 _DASH = "FILE - is standard input."
 _REQUIRE_SEAL = Option("--require-seal", "Refuse a file without a valid seal.")
 _COMMAND = Argument("command", "[COMMAND]", required=False)
@@ -553,13 +554,13 @@ COMMANDS = (
         "helm install-plugin",
         "cli.setup:helm_install",
         "Install the plugins for the Helm at hand.",
-        options=(Option("--force", "Take out other plugins that stand in the way."),),
-        text="The Helm is $HELM_BIN, else the one of the PATH.",
+        options=(Option("--force", "Take out other plugins that stand in the way."), _HELM),
     ),
     Command(
         "helm uninstall-plugin",
         "cli.setup:helm_uninstall",
         "Remove the plugins again.",
+        options=(_HELM,),
     ),
     Command(
         "helm wrap",
@@ -625,6 +626,7 @@ ENVIRONMENT = (
     ("SOPS_KMS_ARN, SOPS_GCP_KMS_IDS", "The same, as `--kms` and `--gcp-kms`."),
     ("SOPS_AZURE_KEYVAULT_URLS, SOPS_VAULT_URIS", "The same, as `--azure-kv` and `--hc-vault-transit`."),
     ("SOPS_HUAWEICLOUD_KMS_IDS", "The same, as `--hckms`."),
+    ("KSECRETS_REFERENCES", "Under Helm: the services of `ref+...` that may be asked, with commas; see from-helm-secrets."),
     ("KSECRETS_REQUIRE_SEAL", "1: as `--require-seal`, for every command."),
     ("SOPS_EDITOR, KSECRETS_EDITOR, VISUAL, EDITOR", "The editor of `edit`; the first that is set."),
     ("NO_COLOR", "Set to anything: no colours."),

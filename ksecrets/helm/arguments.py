@@ -4,6 +4,7 @@ Helm parses with pflag and cobra, which this follows (spf13/pflag flag.go, strin
 
     -f FILE  -fFILE  -f=FILE  -if FILE  --values FILE  --values=FILE     a list in CSV: a.yaml,"b,c.yaml"
     --set-file KEY=FILE,KEY={FILE,FILE}                                  with backslash escapes
+    --set, --set-string, --set-json, --set-literal                       values, which may be references
     --                                                                   ends the options
 
 The word after an option that takes a value is never an option, so that `--post-renderer-args -f` names no file. An
@@ -11,22 +12,19 @@ option that we do not know (of a plugin, of a later Helm) is taken to have no va
 is looked at too: a file is rather seen where there is none, which ends in an error, than missed, which would deploy
 ciphertext.
 
-A file is written as Helm writes it, or as helm-secrets does: `secrets://FILE`, and `?FILE` for one that may be
-missing. Other protocols (https://, oci://, those of other plugins) are Helm's.
+How a file is written is a matter of address.py, what a list of ``--set`` means one of sets.py.
 """
 
 from __future__ import annotations
 
 from ksecrets.errors import UsageError
+from ksecrets.helm.address import Address
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    Replace = Callable[["Named"], str | None]
-
-PROTOCOL = "secrets://"
-STDIN = "-"
+    Replace = Callable[[Address, bool], str | None]
 
 VALUES_VERBS = frozenset({"install", "lint", "template", "upgrade"})
 """Helm's own commands that read values files. Other verbs are plugins, whose `-f` may mean something else."""
@@ -48,48 +46,11 @@ SHORT_WITHOUT_VALUE = frozenset("ghi")
 
 _VALUES = "values"
 _SET_FILE = "set-file"
-_FILES = frozenset({_VALUES, _SET_FILE})
+SETS = ("set-json", "set", "set-string", _SET_FILE, "set-literal")
+"""The options that set values, in the order in which Helm goes by them, whatever their order in the command line; all
+come after the values files (pkg/cli/values/options.go)."""
+_FILES = frozenset({_VALUES, *SETS})
 _FILES_SHORT = frozenset("f")
-
-
-class Named:
-    """A file that the command line names. file: without prefixes. optional: it may be missing."""
-
-    __slots__ = ("file", "optional")
-
-    def __init__(self, file: str, optional: bool) -> None:
-        self.file = file
-        self.optional = optional
-
-    def __repr__(self) -> str:
-        return f"<Named {self.file}{' (optional)' if self.optional else ''}>"
-
-
-def named(spec: str) -> Named | None:
-    """What the user wrote for one file; None where it is not a file of ours to look at: a URL, or nothing at all."""
-    optional = False
-    while True:
-        if spec.startswith("?"):
-            spec = spec[1:]
-            optional = True
-        elif spec.startswith(PROTOCOL):
-            spec = spec[len(PROTOCOL) :]
-        else:
-            break
-    # Helm trims only to recognise standard input (pkg/cli/values).
-    if spec.strip() == STDIN:
-        spec = STDIN
-    return None if not spec or has_scheme(spec) else Named(spec, optional)
-
-
-def has_scheme(spec: str) -> bool:
-    """Whether it is a URL (RFC 3986, section 3.1), which a Windows path is not."""
-    scheme, found, _ = spec.partition("://")
-    return bool(found) and scheme.isascii() and scheme[:1].isalpha() and _is_scheme(scheme)
-
-
-def _is_scheme(text: str) -> bool:
-    return all(letter.isalnum() or letter in "+-." for letter in text)
 
 
 def verb(argv: Sequence[str]) -> str | None:
@@ -107,11 +68,36 @@ def has_option(argv: Sequence[str], name: str) -> bool:
     return any(option == name for _, option, _ in _scan(argv))
 
 
+def sets(argv: Sequence[str]) -> list[tuple[str, str]]:
+    """The options that set values, each with its text, in the order of the command line."""
+    if verb(argv) in _FILTER_VERBS:
+        return []
+    return [(option, value) for _, option, value in _scan(argv) if value is not None and option in SETS]
+
+
+def with_sets(
+    argv: Sequence[str], texts: Sequence[str], behind: Sequence[Sequence[str]], last: Sequence[str]
+) -> list[str]:
+    """The command line with other texts for `sets`, further words behind each, and words at the end of the options."""
+    out: list[str] = []
+    at = 0
+    for words, option, value in _scan(argv):
+        if option == "--":
+            return [*out, *last, *words]
+        if value is None or option not in SETS:
+            out += words
+            continue
+        out += _with_value(words, value, texts[at])
+        out += behind[at]
+        at += 1
+    return [*out, *last]
+
+
 def rewrite(argv: Sequence[str], replace: Replace) -> list[str]:
     """The command line with each values file as `replace` wants it; every other word as it is.
 
-    replace: gets each file in the order of the command line; returns the path for Helm, or None to leave the file
-    out. A file that comes back as it was written leaves its word as it was.
+    replace: gets each file in the order of the command line, and whether it is one of ``--set-file``; returns the path
+    for Helm, or None to leave the file out. A file that comes back as it was written leaves its word as it was.
 
     Raises UsageError for a list of files that Helm could not read either.
     """
@@ -119,14 +105,17 @@ def rewrite(argv: Sequence[str], replace: Replace) -> list[str]:
         return list(argv)
     out: list[str] = []
     for words, option, value in _scan(argv):
-        if value is None or option not in _FILES:
+        if value is None or option not in (_VALUES, _SET_FILE):
             out += words
             continue
         new = _rewrite_values(value, replace) if option == _VALUES else _rewrite_set_file(value, replace)
-        # The value is the end of the last word, be it written as --values=FILE, -fFILE or on its own.
-        out += words[:-1]
-        out.append(words[-1][: len(words[-1]) - len(value)] + new)
+        out += _with_value(words, value, new)
     return out
+
+
+def _with_value(words: Sequence[str], old: str, new: str) -> list[str]:
+    """An option with another value, which is the end of its last word: --values=FILE, -fFILE, or on its own."""
+    return [*words[:-1], words[-1][: len(words[-1]) - len(old)] + new]
 
 
 def _scan(argv: Sequence[str]) -> Iterator[tuple[list[str], str | None, str | None]]:
@@ -187,8 +176,7 @@ def _rewrite_values(value: str, replace: Replace) -> str:
     specs = split_csv(value)
     new: list[str] = []
     for spec in specs:
-        name = named(spec)
-        path = spec if name is None else replace(name)
+        path = replace(Address(spec), False) if spec else spec
         if path is not None:
             new.append(path)
     if new == specs:
@@ -248,7 +236,7 @@ def _rewrite_set_file(value: str, replace: Replace) -> str:
     at = 0
     while at < len(value):
         start = at
-        _, stop, at = _until(value, at, "=,")
+        _, stop, at = until(value, at, "=,")
         if stop != "=":
             return ",".join([*out, value[start:]])
         head = value[start:at]
@@ -257,7 +245,7 @@ def _rewrite_set_file(value: str, replace: Replace) -> str:
             at += 1
             while stop != "}":
                 item = at
-                file, stop, at = _until(value, at, ",}")
+                file, stop, at = until(value, at, ",}")
                 if not stop:
                     return ",".join([*out, value[start:]])
                 items += _new_item(file, value[item : at - 1], replace, ",}")
@@ -267,17 +255,16 @@ def _rewrite_set_file(value: str, replace: Replace) -> str:
                 at += 1
         else:
             item = at
-            file, stop, at = _until(value, at, ",")
+            file, stop, at = until(value, at, ",")
             out += [head + new for new in _new_item(file, value[item : at - len(stop)], replace, ",")]
     return ",".join(out)
 
 
 def _new_item(file: str, source: str, replace: Replace, special: str) -> list[str]:
     """The source text of one file: none where it is left out."""
-    name = named(file)
-    if name is None:
+    if not file:
         return [source]
-    path = replace(name)
+    path = replace(Address(file), True)
     if path is None:
         return []
     if path == file:
@@ -287,8 +274,11 @@ def _new_item(file: str, source: str, replace: Replace, special: str) -> list[st
     return ["\\" + path if path.startswith("{") else path]
 
 
-def _until(text: str, at: int, stops: str) -> tuple[str, str, int]:
-    """The text up to a stop that no backslash precedes, that stop ("" at the end), and where it goes on."""
+def until(text: str, at: int, stops: str) -> tuple[str, str, int]:
+    """The text up to a stop that no backslash precedes, that stop ("" at the end), and where it goes on.
+
+    runesUntil of pkg/strvals.
+    """
     found = ""
     while at < len(text):
         letter = text[at]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from ksecrets.errors import KsecretsError
-from ksecrets.helm.install import _PROTOCOL, PLUGINS, _found, _plugins_folder
+from ksecrets.helm.install import _PROTOCOLS, PLUGINS, _found, _plugins_folder
 from ksecrets.operations.doctor import Trouble
 
 
@@ -24,5 +24,5 @@ def clashes() -> list[Trouble]:
     return [
         Trouble("helm-plugin", "warning", f"Helm has another plugin {plugin.name!r} in {plugin.folder}", fix)
         for plugin in others
-        if plugin.name in PLUGINS or _PROTOCOL in plugin.protocols
+        if plugin.name in PLUGINS or _PROTOCOLS.intersection(plugin.protocols)
     ]

@@ -14,6 +14,7 @@ import sys
 
 from ksecrets._version import __version__
 from ksecrets.errors import KsecretsError
+from ksecrets.helm.address import PROTOCOLS
 from ksecrets.start import command
 
 TYPE_CHECKING = False
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 PLUGINS = {"secrets": "wrap", "secrets-getter": "getter"}
 """The plugins, which are folders too, and the command of ``ksecrets helm`` behind each."""
 
-_PROTOCOL = "secrets"
+_PROTOCOLS = frozenset(PROTOCOLS)
 _MANIFEST = "plugin.yaml"
 _MARK = "# A plugin of ksecrets."
 _FILES = (_MANIFEST, "launch", "launch.cmd")
@@ -143,8 +144,8 @@ def _make_room(folder: str, force: bool) -> list[str]:
             continue
         if found.name in PLUGINS:
             why = f"another plugin is called {found.name}"
-        elif _PROTOCOL in found.protocols:
-            why = f"the plugin {found.name} serves {_PROTOCOL}:// already"
+        elif served := sorted(_PROTOCOLS.intersection(found.protocols)):
+            why = f"the plugin {found.name} serves {served[0]}:// already"
         else:
             continue
         # Two plugins of one name, and Helm 4 loads none at all.

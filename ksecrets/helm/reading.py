@@ -11,6 +11,8 @@ from ksecrets.errors import KsecretsError, SyntaxRefused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ksecrets import Session
 
 _TOKEN = b"ENC[AES256_GCM,"
@@ -33,32 +35,55 @@ class Content:
         return "<Content>"
 
 
-def content(path: str, session: Session) -> Content:
+def content(path: str, session_of: Callable[[], Session]) -> Content:
     """Read one file, or standard input for `-`; a pipe is read only here, since it can be read only once.
 
     A plaintext file passes as it is, unless its environment wants it encrypted. It need not be YAML or UTF-8:
-    --set-file takes anything.
+    --set-file takes anything. session_of: makes the session, after it was seen that the file is there.
 
     Raises KsecretsError: there is no such file, it cannot be decrypted, or it must not be plaintext.
     """
-    regular = path != "-" and _is_regular(path)
+    if path == "-" or not _is_regular(path):
+        return _opened(_read(path), path, session_of())
+    session = session_of()
     try:
-        text = None if regular else _text(raw := _read(path), path)
-        opened = decrypt(path, text=text, plain="pass", session=session)
-        return Content(opened.text.encode(), on_disk=regular and not opened.encrypted)
+        opened = decrypt(path, plain="pass", session=session)
+        return Content(opened.text.encode(), on_disk=not opened.encrypted)
     except SyntaxRefused:
-        if regular:
-            raw = _read(path)
+        raw = _read(path)
         if _TOKEN in raw:
             raise
     # Not a text that could have been encrypted. Whether it may be plaintext is a matter of its place alone.
     decrypt(path, text="", plain="pass", session=session)
-    return Content(raw, on_disk=regular)
+    return Content(raw, on_disk=True)
 
 
-def exists(path: str) -> bool:
-    """Whether there is something to read."""
-    return path == "-" or os.path.exists(path)
+def decrypted(raw: bytes, name: str, session_of: Callable[[], Session]) -> Content:
+    """The same for content from somewhere else, for which no rules hold; `name` is for messages."""
+    if _TOKEN not in raw:
+        return Content(raw, on_disk=False)
+    try:
+        return _opened(raw, "-", session_of())
+    except KsecretsError as error:
+        error.file = name
+        raise
+
+
+def raw_content(path: str) -> Content:
+    """A file as it is. Raises KsecretsError where it cannot be read."""
+    regular = path != "-" and _is_regular(path)
+    return Content(_read(path), on_disk=regular)
+
+
+def _opened(raw: bytes, path: str, session: Session) -> Content:
+    """Content that stands at no path, or at that of a pipe."""
+    try:
+        return Content(decrypt(path, text=_text(raw, path), plain="pass", session=session).text.encode(), on_disk=False)
+    except SyntaxRefused:
+        if _TOKEN in raw:
+            raise
+    decrypt(path, text="", plain="pass", session=session)
+    return Content(raw, on_disk=False)
 
 
 def _is_regular(path: str) -> bool:

@@ -14,14 +14,15 @@ from hypothesis import strategies as st
 
 from ksecrets.errors import UsageError
 from ksecrets.helm import arguments
-from ksecrets.helm.arguments import has_option, named, rewrite, split_csv, verb
+from ksecrets.helm.address import Address
+from ksecrets.helm.arguments import has_option, rewrite, split_csv, verb
 
 
 def new(line: str | list[str], gone: tuple[str, ...] = ()) -> tuple[list[str], list[str]]:
     """The new words, and the files that were named; each file becomes NEW<file>, those of `gone` are left out."""
     seen: list[str] = []
 
-    def replace(each: arguments.Named) -> str | None:
+    def replace(each: Address, set_file: bool) -> str | None:
         seen.append(each.file)
         return None if each.file in gone else f"NEW<{each.file}>"
 
@@ -59,6 +60,9 @@ def new(line: str | list[str], gone: tuple[str, ...] = ()) -> tuple[list[str], l
         ("template r c --set a=b=c --description -f -f a", "template r c --set a=b=c --description -f -f NEW<a>"),
         ("diff upgrade r c --color -f a -q --values b", "diff upgrade r c --color -f NEW<a> -q --values NEW<b>"),
         ("diff upgrade r c -C 3 -f a", "diff upgrade r c -C 3 -f NEW<a>"),
+        ("template r c -f https://e.org/a,git+ssh://b", "template r c -f NEW<https://e.org/a>,NEW<git+ssh://b>"),
+        ("template r c --set-file k=https://e.org/a", "template r c --set-file k=NEW<https://e.org/a>"),
+        ("template r c -f sops!a --values=?vals!b", "template r c -f NEW<a> --values=NEW<b>"),
         ("-- template r c", "-- template r c"),
     ],
 )
@@ -78,9 +82,6 @@ def test_every_form_of_a_values_file(before: str, after: str) -> None:
         "template r -- -f a.yaml --values b.yaml",
         "list -f ^a.*",
         "-n shop ls -f ^a.*",
-        "template r c -f https://example.com/a.yaml",
-        "template r c -f oci://example.com/a,git+ssh://b",
-        "template r c --set-file k=https://example.com/a",
         "template r c --set-file k",
         "template r c --set-file k,l=a",
         "template r c --set-file k={a",
@@ -107,7 +108,7 @@ def test_the_order_of_the_files() -> None:
 
 def test_a_file_that_comes_back_as_it_was_leaves_the_word_alone() -> None:
     words = ["template", "-f", '"a,b.yaml",c.yaml', "--set-file", r"k=a\.b,l=\{x", "-f=d"]
-    assert rewrite(words, lambda each: each.file) == words
+    assert rewrite(words, lambda each, _: each.file) == words
 
 
 def test_a_missing_file_is_left_out() -> None:
@@ -123,9 +124,9 @@ def test_a_missing_file_is_left_out() -> None:
 
 def test_a_path_is_quoted_for_the_list_that_it_stands_in() -> None:
     awkward = '{a},b"c\\d'
-    assert rewrite(["template", "-f", "x,y"], lambda _: awkward)[2] == '"{a},b""c\\d","{a},b""c\\d"'
-    assert rewrite(["template", "--set-file", "k=x"], lambda _: awkward)[2] == 'k=\\{a}\\,b"c\\\\d'
-    assert rewrite(["template", "--set-file", "k={x}"], lambda _: awkward)[2] == 'k={\\{a\\}\\,b"c\\\\d}'
+    assert rewrite(["template", "-f", "x,y"], lambda *_: awkward)[2] == '"{a},b""c\\d","{a},b""c\\d"'
+    assert rewrite(["template", "--set-file", "k=x"], lambda *_: awkward)[2] == 'k=\\{a}\\,b"c\\\\d'
+    assert rewrite(["template", "--set-file", "k={x}"], lambda *_: awkward)[2] == 'k={\\{a\\}\\,b"c\\\\d}'
 
 
 # -- lists in CSV ------------------------------------------------------------------------------------------------------
@@ -165,31 +166,12 @@ def test_csv_both_ways(paths: list[str]) -> None:
     assert split_csv(given_back) == paths
 
 
-def iter_replace(paths: list[str]) -> Callable[[arguments.Named], str]:
+def iter_replace(paths: list[str]) -> Callable[[Address, bool], str]:
     rest = iter(paths)
-    return lambda _: next(rest)
+    return lambda _, __: next(rest)
 
 
 # -- names, verbs, options ---------------------------------------------------------------------------------------------
-
-
-def test_prefixes() -> None:
-    for spec, file, optional in [
-        ("a", "a", False),
-        ("?a", "a", True),
-        ("secrets://a", "a", False),
-        ("secrets://../a", "../a", False),
-        ("?secrets://?a", "a", True),
-        (" - ", "-", False),
-        ("a?b", "a?b", False),
-        ("a://", None, None),
-        ("1://a", "1://a", False),
-        ("ä://a", "ä://a", False),
-    ]:
-        found = named(spec)
-        assert (found and found.file, found and found.optional) == (file, optional), spec
-    for spec in ("", "?", "secrets://", "secrets://https://example.com/a", "?https://example.com/a"):
-        assert named(spec) is None, spec
 
 
 def test_the_verb_is_the_first_word_that_is_no_option_and_no_value() -> None:

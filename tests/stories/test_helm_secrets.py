@@ -1,0 +1,461 @@
+"""What users of helm-secrets call, on both Helms: its words, options, addresses and variables.
+
+docs/from-helm-secrets.md names the tests of helm-secrets that these stand for.
+"""
+
+from __future__ import annotations
+
+import base64
+import http.server
+import json
+import os
+import shlex
+import shutil
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ksecrets import _version
+from tests.charts import FILES, SECRETS, Made, Shop
+from tests.trace import CANARY
+
+VALS = ("-b", "vals")
+PIN = "4711,'\"\\ {x}\n $HOME ünïcode"
+
+
+# -- options -----------------------------------------------------------------------------------------------------------
+
+
+def test_options_stand_before_the_command(shop: Shop) -> None:
+    wanted = shop.template("-f", SECRETS)
+    for options in (
+        ["-q"],
+        ["--quiet"],
+        ["-b", "sops"],
+        ["--backend", "sops"],
+        ["--backend=sops"],
+        ["-a", "--verbose"],
+        ["--backend-args", '--verbose --output-type "yaml"'],
+        ["--backend-args=--verbose"],
+        ["--ignore-missing-values"],
+        ["--ignore-missing-values", "false"],
+        ["--decrypt-secrets-in-tmp-dir"],
+        ["--decrypt-secrets-in-tmp-dir=true"],
+        ["--evaluate-templates", "false"],
+        ["--evaluate-templates=false", "--evaluate-templates-decode-secrets", "-q", "-b", "sops", "-a", "--verbose"],
+    ):
+        assert shop.values("secrets", *options, "template", "r", "app", "-f", SECRETS) == wanted, options
+
+
+def test_an_option_that_makes_no_sense_says_so(shop: Shop) -> None:
+    for options, message in (
+        (["-b"], "error: the value of -b is missing"),
+        (["--backend=nonexists"], "error: there is no secret backend nonexists"),
+        (["-b", "tests/custom-backend.sh"], "error: there is no secret backend tests/custom-backend.sh"),
+        (["--ignore-missing-values=maybe"], "error: --ignore-missing-values is true or false, not maybe"),
+        (["-a", "--ignore-mac"], "error: --ignore-mac is not for what Helm will deploy"),
+    ):
+        done = shop("secrets", *options, *([] if options == ["-b"] else ["template", "r", "app", "-f", SECRETS]))
+        assert (done.returncode, done.stdout) == (2 if "plugin" not in done.stdout else 0, ""), done.stderr
+        assert done.stderr.startswith(message), done.stderr
+
+
+def test_backends_can_be_forbidden(shop: Shop) -> None:
+    allowed = {"HELM_SECRETS_ALLOWED_BACKENDS": "sops,noop"}
+    done = shop("secrets", "-b", "vals", "template", "r", "app", env=allowed)
+    assert done.stderr.startswith("error: the secret backend vals is not allowed here\n")
+    for file in (f"vals!{SECRETS}", f"secrets://vals!{SECRETS}", "secrets+literal://vals!ref+echo://a"):
+        done = shop("secrets", "template", "r", "app", "--set-file", f"a={file}", env=allowed)
+        assert done.stderr.startswith("error: the secret backend vals is not allowed here\n"), file
+    done = shop("secrets", "template", "r", "app", "--set", "a=vals!ref+echo://a", env=allowed)
+    assert done.stderr.startswith("error: the secret backend vals is not allowed here\n")
+    done = shop("template", "r", "app", "-f", f"secrets://vals!{SECRETS}", env=allowed)
+    assert done.stderr.startswith("error: the secret backend vals is not allowed here\n")
+    assert shop("secrets", "template", "r", "app", "-f", f"sops!{SECRETS}", env=allowed).returncode == 0
+
+
+def test_variables_mean_what_the_options_mean(shop: Shop) -> None:
+    (shop.folder / "ref.yaml").write_text("a: ref+echo://bb\n")
+    for env, argv, wanted in (
+        ({"HELM_SECRETS_BACKEND": "vals"}, [], "bb"),
+        ({"HELM_SECRETS_BACKEND": "vals"}, ["-b", "noop"], "ref+echo://bb"),
+        ({"HELM_SECRETS_BACKEND": ""}, ["-b", "vals"], "bb"),
+        ({"HELM_SECRETS_BACKEND_ARGS": "--verbose"}, ["-b", "vals"], "bb"),
+    ):
+        done = shop("secrets", *argv, "template", "r", "app", "-f", "ref.yaml", env=env)
+        assert f'\\"a\\":\\"{wanted}\\"' in done.stdout, done.stderr
+    missing = {"HELM_SECRETS_IGNORE_MISSING_VALUES": "true"}
+    for argv in (["-f", "no.yaml"], ["--set-file", "a=no.yaml"], ["-f", "secrets://no.yaml"]):
+        assert shop("secrets", "template", "r", "app", *argv, env=missing).returncode == 0
+        assert shop("secrets", "template", "r", "app", *argv).returncode == 1
+        assert (
+            shop("secrets", "--ignore-missing-values", "false", "template", "r", "app", *argv, env=missing).returncode
+            == 1
+        )
+        assert shop("secrets", "--ignore-missing-values", "template", "r", "app", *argv).returncode == 0
+    assert shop("template", "r", "app", "-f", "secrets://no.yaml", env=missing).returncode == 0
+
+
+def test_remarks_are_silent_when_asked_and_in_argo_cd(shop: Shop) -> None:
+    shutil.copy(shop.folder / SECRETS, shop.folder / "env/prod/secrets-copy.yaml")
+    argv = ["template", "r", "app", "-f", "env/prod/secrets-copy.yaml"]
+    assert "note: " in shop("secrets", *argv).stderr
+    assert "note: " in shop("template", "r", "app", "-f", "secrets://env/prod/secrets-copy.yaml").stderr
+    assert shop("secrets", "-q", *argv).stderr == ""
+    for env in ({"HELM_SECRETS_QUIET": "true"}, {"ARGOCD_APP_NAME": "shop"}):
+        assert shop("secrets", *argv, env=env).stderr == ""
+        getter = shop("template", "r", "app", "-f", "secrets://env/prod/secrets-copy.yaml", env=env)
+        assert (getter.returncode, getter.stderr) == (0, "")
+    assert "note: " in shop("secrets", *argv, env={"ARGOCD_APP_NAME": "shop", "HELM_SECRETS_QUIET": "false"}).stderr
+
+
+def test_another_helm_by_variable(shop: Shop, tmp_path: Path) -> None:
+    other = tmp_path / "other-helm"
+    other.write_text(f'#!/bin/sh\necho other >&2\nexec {shlex.quote(shop.helm)} "$@"\n')
+    other.chmod(0o755)
+    done = shop("secrets", "template", "r", "app", "-f", SECRETS, env={"HELM_SECRETS_HELM_PATH": str(other)})
+    assert done.stderr.startswith("other\n")
+    assert CANARY in done.stdout
+
+
+# -- verbs -------------------------------------------------------------------------------------------------------------
+
+
+def test_decrypt_for_terraform(shop: Shop) -> None:
+    for argv in (["--terraform", SECRETS], [SECRETS, "--terraform"], ["--terraform", f"sops!{SECRETS}"]):
+        out = shop("secrets", "decrypt", *argv).stdout
+        assert base64.b64decode(json.loads(out)["content_base64"]).decode() == FILES[SECRETS]
+    done = shop("secrets", "decrypt", "--terraform", "plain.yaml")
+    assert (done.returncode, done.stdout, done.stderr.split("\n")[0]) == (1, "", "error: plain.yaml: is not encrypted")
+    assert shop("secrets", "encrypt", "--terraform", "plain.yaml").returncode == 2
+
+
+def test_verbs_refuse_what_they_cannot_do(shop: Shop) -> None:
+    for argv, code, message in (
+        (["decrypt", "no.yaml"], 1, "error: no.yaml: "),
+        (["decrypt", "plain.yaml"], 1, "error: plain.yaml: "),
+        (["encrypt", "no.yaml"], 1, "error: no.yaml: "),
+        (["-b", "vals", "encrypt", SECRETS], 2, "error: the backend vals cannot encrypt"),
+        (["-b", "noop", "edit", SECRETS], 2, "error: the backend noop cannot edit"),
+    ):
+        done = shop("secrets", *argv)
+        assert (done.returncode, done.stdout) == (code, ""), argv
+        assert done.stderr.startswith(message), done.stderr
+    for argv in (["decrypt"], ["encrypt"], ["edit"], ["view"]):
+        assert shop("secrets", *argv).returncode == 2
+        assert "Usage: ksecrets" in shop("secrets", *argv, "--help").stdout
+
+
+def test_decrypt_resolves_references_with_vals(shop: Shop) -> None:
+    (shop.folder / "ref.yaml").write_text("# kept\na: ref+echo://bb  # too\n")
+    assert shop("secrets", *VALS, "decrypt", "ref.yaml").stdout == '# kept\na: "bb"  # too\n'
+    assert shop("secrets", "decrypt", "vals!ref.yaml").stdout == '# kept\na: "bb"  # too\n'
+    assert shop("secrets", *VALS, "view", SECRETS).stdout == FILES[SECRETS]
+
+
+def test_the_version(shop: Shop) -> None:
+    for word in ("--version", "-v"):
+        assert shop("secrets", word).stdout == f"ksecrets {_version.__version__}\n"
+
+
+def test_awkward_names(shop: Shop) -> None:
+    for part in (" with space", "a[b]{c}", "qu'ote \"d", "sp$cial&;(x)", "com,ma", "ünï"):
+        name = f"env/prod/secrets{part}.yaml"
+        (shop.folder / name).write_text("order: awkward\n")
+        assert shop("secrets", "encrypt", "-i", name).returncode == 0, name
+        assert shop("secrets", "decrypt", name).stdout == "order: awkward\n"
+        field = '"' + name.replace('"', '""') + '"'
+        assert shop.template("-f", field)["order"] == "awkward"
+        assert shop.template(f"--values={field}")["order"] == "awkward"
+
+
+# -- addresses ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_file_names_its_backend(shop: Shop) -> None:
+    (shop.folder / "ref.yaml").write_text("a: ref+echo://bb\n")
+    (shop.folder / "va!s.yaml").write_text("a: odd\n")
+    assert shop.template("-f", f"sops!{SECRETS}", "-f", "vals!ref.yaml")["a"] == "bb"
+    assert shop.template("-f", f"secrets://sops!{SECRETS}", "-f", "?secrets://vals!ref.yaml,?vals!no.yaml")["a"] == "bb"
+    assert shop.template("-f", "noop!ref.yaml")["a"] == "ref+echo://bb"
+    assert shop.template("-f", "va!s.yaml", "--set-file", "b=!va!s.yaml") | {"order": 0, "from": 0} == {
+        "a": "odd",
+        "b": "a: odd\n",
+        "order": 0,
+        "from": 0,
+    }
+    argv = ["template", "r", "app", "-f", "secrets://vals!ref.yaml", "--set-file", f"s=secrets://sops!{SECRETS}"]
+    got = shop.values(*argv)
+    assert (got["a"], got["s"]) == ("bb", FILES[SECRETS])
+    assert shop("secrets", "template", "r", "app", "-f", f"nonexists!{SECRETS}").returncode == 1
+
+
+def test_a_literal(shop: Shop) -> None:
+    for argv in (
+        ["--set-file", "a=secrets+literal://vals!ref+echo://va'l\"ue"],
+        ["--set-file=a=secrets+literal://vals!ref+echo://va'l\"ue"],
+    ):
+        assert shop.template(*argv)["a"] == "va'l\"ue"
+    assert shop.template("--set-file", "a=secrets+literal://plain!")["a"] == "plain!"
+    assert shop.values("template", "r", "app", "--set-file", "a=secrets+literal://vals!ref+echo://bb")["a"] == "bb"
+    env = {"HELM_SECRETS_BACKEND": "vals"}
+    done = shop("template", "r", "app", "--set-file", "a=secrets+literal://ref+file://no.txt", env=env)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: no.txt: a reference to a file: cannot be read: "), done.stderr
+
+
+@pytest.fixture
+def key_file(shop: Shop, made: Made, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The key of `ci` in a file outside of the repository, and no other one at hand."""
+    path = shop.folder.parent / "keys" / "ci.txt"
+    path.parent.mkdir()
+    path.write_text(made.keys["ci"])
+    path.chmod(0o600)
+    monkeypatch.delenv("KSECRETS_AGE_KEY")
+    return str(path)
+
+
+def test_a_key_from_a_file(shop: Shop, key_file: str) -> None:
+    url = f"secrets+age-import://{key_file}?{SECRETS}"
+    assert shop("secrets", "template", "r", "app", "-f", SECRETS).returncode == 4
+    for argv in (["template", "r", "app"], ["secrets", "template", "r", "app"]):
+        assert shop.values(*argv, "-f", url)["order"] == "first"
+        assert shop.values(*argv, "-f", f"secrets+age-import://sops!{key_file}?{SECRETS}")["order"] == "first"
+        assert shop.values(*argv, "-f", f"secrets+age-import://?{key_file}?no.yaml")["order"] == "chart"
+        for name, said in (
+            (f"secrets+age-import://{SECRETS}", "names no key and file"),
+            (f"secrets+age-import:///no/key?{SECRETS}", "no identity opens it"),
+        ):
+            done = shop(*argv, "-f", name)
+            assert done.returncode != 0
+            assert said in done.stderr
+        forbidden = shop(*argv, "-f", url, env={"HELM_SECRETS_ALLOW_AGE_IMPORT": "false"})
+        assert forbidden.stderr.startswith("error: secrets+age-import:// is not allowed here\n")
+    assert shop("secrets", "decrypt", url).stdout == FILES[SECRETS]
+
+
+def test_where_keys_may_lie(shop: Shop, key_file: str) -> None:
+    """The prefix holds for the real path, too: neither `..` nor a link leads out of it."""
+    folder = os.path.dirname(key_file)
+    elsewhere = shop.folder.parent / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "link.txt").symlink_to(key_file)
+    argv = ["template", "r", "app", "-f"]
+    inside = {"HELM_SECRETS_KEY_LOCATION_PREFIX": f"{folder}/"}
+    assert shop(*argv, f"secrets+age-import://{key_file}?{SECRETS}", env=inside).returncode == 0
+    outside = {"HELM_SECRETS_KEY_LOCATION_PREFIX": f"{elsewhere}/"}
+    for key in (key_file, f"{elsewhere}/link.txt", f"{elsewhere}/../keys/ci.txt"):
+        done = shop(*argv, f"secrets+age-import://{key}?{SECRETS}", env=outside)
+        assert done.stderr.startswith(f"error: {key}: a key file is not allowed here\n"), done.stderr
+
+
+@pytest.fixture
+def kubectl(shop: Shop, made: Made, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A kubectl that knows one Secret, and writes down how it was called; returns that file."""
+    log = shop.folder.parent / "kubectl.log"
+    answer = shop.folder.parent / "secret.json"
+    data = {"key.txt": made.keys["ci"], "other": "x"}
+    encoded = {name: base64.b64encode(text.encode()).decode() for name, text in data.items()}
+    answer.write_text(json.dumps({"kind": "Secret", "data": encoded}))
+    script = shop.folder.parent / "kube ctl"
+    script.write_text(
+        f'#!/bin/sh\necho "$@" >>{shlex.quote(str(log))}\n'
+        f"env | grep -E '^(KSECRETS|SOPS)_AGE' >>{shlex.quote(str(log))}\n"
+        'case "$3" in ci-key) cat '
+        + shlex.quote(str(answer))
+        + ';; *) echo "Error from server (NotFound)" >&2; exit 1;; esac\n'
+    )
+    script.chmod(0o755)
+    monkeypatch.setenv("HELM_SECRETS_KUBECTL_PATH", str(script))
+    return log
+
+
+def test_a_key_from_the_cluster(
+    shop: Shop, kubectl: Path, made: Made, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("KSECRETS_AGE_KEY", "")
+    scheme = "secrets+age-import-kubernetes://"
+    for argv in (["template", "r", "app", "-f"], ["secrets", "template", "r", "app", "-f"]):
+        assert shop.values(*argv, f"{scheme}ci-key#key.txt?{SECRETS}")["order"] == "first"
+        assert shop.values(*argv, f"{scheme}ops/ci-key#key.txt?{SECRETS}")["order"] == "first"
+        for where, said in (
+            ("ops/none#key.txt", "error: the Secret ops/none: kube ctl failed (exit 1)"),
+            ("ops/ci-key#none", "error: the Secret ops/ci-key has no key none"),
+            ("ops/ci-key", "error: ops/ci-key names no key of a Secret"),
+            ("ops/--help#key.txt", "error: --help is no name of Kubernetes"),
+        ):
+            done = shop(*argv, f"{scheme}{where}?{SECRETS}")
+            assert said in done.stderr
+            assert done.returncode != 0
+        forbidden = shop(
+            *argv, f"{scheme}ci-key#key.txt?{SECRETS}", env={"HELM_SECRETS_ALLOW_AGE_IMPORT_KUBERNETES": "false"}
+        )
+        assert forbidden.stderr.startswith(f"error: {scheme} is not allowed here\n")
+    calls = kubectl.read_text().splitlines()
+    assert calls[0] == "get secret ci-key --output=json"
+    assert calls[1] == "get secret ci-key --output=json --namespace=ops"
+    # the key is in no file, and kubectl got none of ours
+    assert not [line for line in calls if "AGE" in line]
+    done = shop(
+        "--kube-context", "there", *["secrets", "template", "r", "app", "-f", f"{scheme}ci-key#key.txt?{SECRETS}"]
+    )
+    assert done.returncode == 0
+    assert kubectl.read_text().splitlines()[-1] == "get secret ci-key --output=json --context=there"
+
+
+# -- from somewhere else -----------------------------------------------------------------------------------------------
+
+
+class _Files(http.server.BaseHTTPRequestHandler):
+    """Serves a folder; /moved/X redirects, /private/X asks for a password, others are counted."""
+
+    folder: Path
+    seen: list[tuple[str, str | None]]
+
+    def do_GET(self) -> None:
+        path = self.path.split("?")[0]
+        self.seen.append((self.path, self.headers.get("Authorization")))
+        if path.startswith("/moved/"):
+            self.send_response(302)
+            self.send_header("Location", path[len("/moved") :])
+            self.end_headers()
+            return
+        wanted = "Basic " + base64.b64encode(b"me:pass word").decode()
+        allowed = not path.startswith("/private/") or self.headers.get("Authorization") == wanted
+        file = self.folder / path.removeprefix("/private").lstrip("/")
+        code = 403 if not allowed else 200 if file.is_file() else 404
+        body = file.read_bytes() if code == 200 else b""
+        self.send_response(code)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def web(shop: Shop) -> Iterator[str]:
+    """The address of a server on this machine that has the repository's files."""
+    _Files.folder, _Files.seen = shop.folder, []
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Files)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def test_values_by_http(shop: Shop, web: str, tmp_path: Path) -> None:
+    url = f"{web}/{SECRETS}"
+    assert shop.template("-f", url)["order"] == "first"
+    assert shop.template("-f", f"{url}?a=b&c")["order"] == "first"
+    assert shop.template("-f", f"secrets://{web}/moved/{SECRETS}", "-f", f"{web}/plain.yaml")["extra"] == [1, 2]
+    assert shop.template("--set-file", f"a={url}")["a"] == FILES[SECRETS]
+    assert shop.values("template", "r", "app", "-f", f"secrets://{url}")["order"] == "first"
+    assert shop("secrets", "decrypt", url).stdout == FILES[SECRETS]
+    for argv in (
+        ["secrets", "template", "r", "app", "-f", f"{web}/404.yaml"],
+        ["template", "r", "app", "-f", f"secrets://{web}/404.yaml"],
+    ):
+        done = shop(*argv)
+        assert done.returncode == 1
+        assert done.stderr.startswith(f"error: {web}/404.yaml: there is no such file\n")
+        assert shop(*argv, env={"HELM_SECRETS_IGNORE_MISSING_VALUES": "true"}).returncode == 0
+    assert shop.template("-f", f"?{web}/404.yaml", "--set-file", f"a=?{web}/404.yaml")["order"] == "chart"
+
+
+def test_passwords_of_http_go_to_their_host_and_into_no_message(shop: Shop, web: str, tmp_path: Path) -> None:
+    private = web.replace("//", "//me:pass%20word@") + "/private/"
+    assert shop.template("-f", private + SECRETS)["order"] == "first"
+    assert shop.template("-f", web.replace("//", "//me:pass%20word@") + f"/moved/{SECRETS}")["order"] == "first"
+    for file, code in (("no.yaml", "there is no such file"), (SECRETS, "cannot be fetched: HTTP 403")):
+        user = private if code[0] == "t" else private.replace("pass%20", "wrong%20")
+        done = shop("secrets", "template", "r", "app", "-f", user + file)
+        assert done.stderr.startswith(f"error: {web}/private/{file}: {code}\n")
+        assert "word" not in done.stderr.replace("password", "")
+    netrc = tmp_path / "netrc"
+    netrc.write_text('machine 127.0.0.1\nlogin me\npassword "pass word"\n')
+    netrc.chmod(0o600)
+    done = shop("secrets", "template", "r", "app", "-f", f"{web}/private/{SECRETS}", env={"NETRC": str(netrc)})
+    assert CANARY in done.stdout, done.stderr
+
+
+def test_variables_in_an_address(shop: Shop, web: str) -> None:
+    url = web.replace("//", "//me:${TOKEN}@") + f"/private/{SECRETS}"
+    for argv in (["secrets", "template", "r", "app", "-f", url], ["template", "r", "app", "-f", f"secrets://{url}"]):
+        on = {"HELM_SECRETS_URL_VARIABLE_EXPANSION": "true", "TOKEN": "pass%20word"}
+        if argv[0] == "secrets":  # Helm itself refuses such a URL
+            assert CANARY in shop(*argv, env=on).stdout
+            unset = shop(*argv, env={"HELM_SECRETS_URL_VARIABLE_EXPANSION": "true"})
+            assert unset.stderr.startswith("error: the variable TOKEN of an address is not set\n")
+        assert shop(*argv, env={"TOKEN": "pass%20word"}).returncode == 1
+
+
+def test_a_getter_of_another_plugin(shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``toy://`` stands for git+https:// and the like: Helm fetches the file, we decrypt it."""
+    plugins = tmp_path / "plugins"
+    shutil.copytree(os.environ["HELM_PLUGINS"], plugins, symlinks=True)
+    (plugins / "toy").mkdir()
+    (plugins / "toy/plugin.yaml").write_text(
+        'name: toy\nversion: "1.0.0"\nusage: u\ndescription: d\ndownloaders:\n- command: "get"\n  protocols: ["toy"]\n'
+    )
+    (plugins / "toy/get").write_text('#!/bin/sh\ncat "${4#toy://}"\n')
+    (plugins / "toy/get").chmod(0o755)
+    monkeypatch.setenv("HELM_PLUGINS", str(plugins))
+    assert shop.template("-f", f"toy://{SECRETS}")["order"] == "first"
+    assert shop.template("-f", f"secrets://toy://{SECRETS}", "--set-file", "a=toy://blob.bin")["order"] == "first"
+    assert shop.values("template", "r", "app", "-f", f"secrets://toy://{SECRETS}")["order"] == "first"
+    done = shop("secrets", "template", "r", "app", "-f", "other://x")
+    assert "error: other://x: Helm cannot fetch it" in done.stderr
+
+
+# -- where files may lie -----------------------------------------------------------------------------------------------
+
+
+def test_paths_can_be_restricted(shop: Shop) -> None:
+    (shop.folder / "link.yaml").symlink_to(SECRETS)
+    absolute = os.path.abspath(SECRETS)
+    for name, path in (
+        ("SYMLINKS", "link.yaml"),
+        ("ABSOLUTE_PATH", absolute),
+        ("PATH_TRAVERSAL", f"app/../{SECRETS}"),
+        ("PATH_TRAVERSAL", f"../repo/{SECRETS}"),
+    ):
+        variable = f"HELM_SECRETS_VALUES_ALLOW_{name}"
+        for argv in (
+            ["secrets", "template", "r", "app", "-f", path],
+            ["template", "r", "app", "-f", f"secrets://{path}"],
+        ):
+            assert shop(*argv).returncode == 0
+            assert shop(*argv, env={variable: "true"}).returncode == 0
+            done = shop(*argv, env={variable: "false"})
+            assert done.returncode == 1
+            assert done.stderr.startswith(f"error: {path}: ")
+            assert f"hint: see {variable}\n" in done.stderr
+
+
+def test_in_argo_cd_files_stay_in_the_repository(shop: Shop, tmp_path: Path) -> None:
+    """By the real path; what lies in the repository may be reached by any way, and variables may allow more."""
+    outside = tmp_path / "outside.yaml"
+    outside.write_text("order: outside\n")
+    (shop.folder / "app/link.yaml").symlink_to(outside)
+    (shop.folder / "app/inside.yaml").symlink_to(shop.folder / SECRETS)
+    env = {"ARGOCD_APP_NAME": "shop"}
+    for path, variable in (
+        (str(outside), "ABSOLUTE_PATH"),
+        ("../../outside.yaml", "PATH_TRAVERSAL"),
+        ("link.yaml", "SYMLINKS"),
+    ):
+        for argv in (["secrets", "template", "r", ".", "-f", path], ["template", "r", ".", "-f", f"secrets://{path}"]):
+            done = shop(*argv, cwd="app", env=env)
+            assert done.returncode == 1
+            assert done.stderr.startswith(f"error: {path}: lies outside of {shop.folder}\n"), done.stderr
+            said = {**env, f"HELM_SECRETS_VALUES_ALLOW_{variable}": "true"}
+            assert shop(*argv, cwd="app", env=said).returncode == 0
+            assert shop(*argv, cwd="app").returncode == 0
+    for path in (f"../{SECRETS}", "inside.yaml", os.path.abspath(SECRETS)):
+        assert shop("template", "r", ".", "-f", f"secrets://{path}", cwd="app", env=env).returncode == 0
