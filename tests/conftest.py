@@ -20,6 +20,9 @@ import hypothesis
 import pytest
 
 from tests.browser import Browser
+from tests.services import aws, vault
+
+__all__ = ["aws", "vault"]  # fixtures that stand elsewhere
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -48,6 +51,7 @@ _HIDDEN_PREFIXES = (
     "GOOGLE_",
     "AZURE_",
     "VAULT_",
+    "BAO_",
     "ARGOCD_",
 )
 _HIDDEN = (
@@ -141,6 +145,12 @@ def _on_path(name: str) -> str | None:
         [found, "version", "--template", "{{.Version}}"], capture_output=True, text=True, timeout=30
     )
     return found if version.stdout.startswith(f"v{name[-1]}") else None
+
+
+@pytest.fixture(scope="session")
+def find_peer() -> Callable[[str], str]:
+    """The same as ``peer``, for servers that stand for a whole run."""
+    return _find_peer
 
 
 @pytest.fixture

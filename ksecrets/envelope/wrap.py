@@ -23,12 +23,13 @@ if TYPE_CHECKING:
 def wrap(data_key: bytes, recipients: Iterable[Recipient]) -> tuple[Stanza, ...]:
     """One stanza for each recipient, in their order: the one key group of an ordinary file.
 
-    data_key: 32 bytes. Raises ValueError for another length or no recipients, KsecretsError when a service fails;
-    then nothing was wrapped that could be used. Wrapping is randomised: keep the stanzas of readers that stay.
+    data_key: 32 bytes. Services on a network are asked side by side. Raises ValueError for another length or no
+    recipients, KsecretsError when a service fails; then nothing was wrapped that could be used. Wrapping is randomised:
+    keep the stanzas of readers that stay.
     """
     if len(data_key) != DATA_KEY_LENGTH:
         raise ValueError(f"a data key has {DATA_KEY_LENGTH} bytes, not {len(data_key)}")
-    stanzas = tuple(recipient.wrap(data_key) for recipient in recipients)
+    stanzas = _wrapped([(data_key, recipient) for recipient in recipients])
     if not stanzas:
         raise ValueError("no recipients")
     return stanzas
@@ -48,12 +49,31 @@ def wrap_groups(
     if len(data_key) != DATA_KEY_LENGTH:
         raise ValueError(f"a data key has {DATA_KEY_LENGTH} bytes, not {len(data_key)}")
     shares = split(data_key, len(groups), threshold)
-    wrapped = tuple(
-        tuple(recipient.wrap(share) for recipient in group) for share, group in zip(shares, groups, strict=True)
-    )
-    if not all(wrapped):
+    listed = [list(group) for group in groups]
+    if not all(listed):
         raise ValueError("a key group without recipients")
-    return wrapped
+    pairs = [(share, recipient) for share, group in zip(shares, listed, strict=True) for recipient in group]
+    stanzas = iter(_wrapped(pairs))
+    return tuple(tuple(next(stanzas) for _ in group) for group in listed)
+
+
+def _wrapped(pairs: Sequence[tuple[bytes, Recipient]]) -> tuple[Stanza, ...]:
+    """A stanza for each pair of a secret and a recipient, in their order; local ones first, as they are free."""
+    made: dict[int, Stanza] = {}
+    remote: list[int] = []
+    for number, (secret, recipient) in enumerate(pairs):
+        if getattr(recipient, "remote", False):
+            remote.append(number)
+        else:
+            made[number] = recipient.wrap(secret)
+    if remote:
+        from ksecrets.envelope.parallel import each
+
+        for number, found in zip(remote, each(lambda at: pairs[at][1].wrap(pairs[at][0]), remote), strict=True):
+            if isinstance(found, Exception):
+                raise found
+            made[number] = found
+    return tuple(made[number] for number in range(len(pairs)))
 
 
 def unwrap(

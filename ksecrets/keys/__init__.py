@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 # sops's name of the service in the metadata -> what people call it, and our module, or None where there is none yet
 _MODULES: dict[str, tuple[str, str | None]] = {
     "age": ("age", "ksecrets.keys.age.native"),
-    "kms": ("AWS KMS", None),
+    "kms": ("AWS KMS", "ksecrets.keys.aws"),
     "gcp_kms": ("Google Cloud KMS", "ksecrets.keys.gcp"),
     "azure_kv": ("Azure Key Vault", "ksecrets.keys.azure"),
     "hc_vault": ("HashiCorp Vault", None),

@@ -96,6 +96,8 @@ class RemoteKey:
     service = ""
     title = ""
     remote = True
+    kept: tuple[str, ...] = ()
+    """Fields that sops writes even where they are empty."""
 
     def __init__(self, fields: Mapping[str, str], access: Access) -> None:
         self.fields = {name: value for name, value in fields.items() if value and name not in ("enc", "created_at")}
@@ -128,7 +130,8 @@ class RemoteKey:
         check_length(data_key)
         enc = self._ask(lambda deadline: self.encrypt(data_key, deadline))
         created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        return Stanza(self.service, {**self.fields, "created_at": created, "enc": enc})
+        fields = {**dict.fromkeys(self.kept, ""), **self.fields, "created_at": created, "enc": enc}
+        return Stanza(self.service, fields)
 
     def open(self, enc: str) -> bytes:
         """The data key or share of a stanza of this key. Raises ServiceFailed."""

@@ -189,6 +189,11 @@ class Change:
     def __bool__(self) -> bool:
         return any(self._add.values()) or any(self._remove.values())
 
+    def added(self, place: Place) -> tuple[Reader, ...]:
+        """The readers to add. Raises ConfigError for what is no key."""
+        profile, context = self._options
+        return named_readers(self._add, place, aws_profile=profile, context=context)
+
     def policy(self, metadata: Metadata, place: Place, otherwise: Callable[[], Policy]) -> Policy:
         """By which rules the file is written after the change: those that there are, or the file's own with the change.
 
@@ -200,7 +205,7 @@ class Change:
         """
         policy = otherwise()
         profile, context = self._options
-        add = named_readers(self._add, place, aws_profile=profile, context=context)
+        add = self.added(place)
         remove = named_readers(self._remove, place, aws_profile=profile, context=context)
         groups = own_groups(metadata, place)
         there = identities([reader for group in groups for reader in group])

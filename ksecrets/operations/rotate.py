@@ -108,6 +108,7 @@ def _rotated(path: str, change: Change | None, session: Session) -> tuple[Readin
     opened = open_file(reading, session, keep_tokens=True)
     policy = None
     if change:
+        session.own_keys += [(reader.service, reader.fields) for reader in change.added(place)]
         policy = change.policy(opened.metadata, place, lambda: policy_for(place, opened, NOTHING, session))
     result = seal_file(
         place, opened.plaintext, session, previous=opened, fresh=True, policy=policy, same_readers=not change

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import time
 
-from ksecrets import keys
 from ksecrets.envelope.metadata import Extension, Metadata, identity_fields
 from ksecrets.envelope.wrap import wrap_groups
 from ksecrets.errors import ConfigError, KsecretsError, RuleViolation
@@ -95,6 +94,7 @@ def policy_for(place: Place, previous: Opened | None, asked: Asked, session: Ses
         mac_only = mac_only or metadata.mac_only_encrypted
     if readers or by_variables:
         source = variables or "the command line"
+        session.own_keys += [(reader.service, reader.fields) for reader in readers or by_variables]
         return of_groups((readers or by_variables,), 0, source=source, selector=selector, mac_only_encrypted=mac_only)
     if metadata is not None:
         return of_groups(
@@ -176,7 +176,7 @@ def _sealed(
     succession = previous.metadata.succession if previous is not None else None
     if key is None:
         key = DataKey.new()
-        groups = key.wrapped_by(lambda raw: _wrapped(raw, policy))
+        groups = key.wrapped_by(lambda raw: _wrapped(raw, policy, place, session))
         succession = (previous.data_key.kid, prove(previous.data_key, key)) if previous is not None else None
     now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     before = previous.metadata.lastmodified if previous is not None else ""
@@ -260,16 +260,16 @@ def _reused(
     for reader in policy.recipients:
         stanza = by_identity.get(identity(reader.service, reader.fields))
         if stanza is None:
-            recipient = keys.recipient(reader.service, dict(reader.fields))
+            recipient = session.recipient(place, reader.service, reader.fields)
             stanza = previous.data_key.wrapped_by(recipient.wrap)
         stanzas.append(stanza)
     return previous.data_key, (tuple(stanzas),)
 
 
-def _wrapped(raw: bytes, policy: Policy) -> Groups:
+def _wrapped(raw: bytes, policy: Policy, place: Place, session: Session) -> Groups:
     """A data key wrapped for the readers of a policy: for each, or as one share for each group."""
     groups = policy.shares.groups if policy.shares is not None else (policy.recipients,)
-    recipients = [[keys.recipient(reader.service, dict(reader.fields)) for reader in group] for group in groups]
+    recipients = [[session.recipient(place, reader.service, reader.fields) for reader in group] for group in groups]
     return wrap_groups(raw, recipients, policy.shares.need if policy.shares is not None else 1)
 
 

