@@ -94,7 +94,8 @@ class AzureKey(RemoteKey):
     def _get_public_key(self, deadline: float) -> tuple[Any, str]:
         version = f"/{self._version}" if self._version else ""
         jwk = self._call("GET", f"/keys/{self._name}{version}", deadline).get("key")
-        jwk = jwk if isinstance(jwk, dict) else {}
+        if not isinstance(jwk, dict):
+            raise ServiceFailed("its answer has no key", reason="answer")
         kid = str(jwk.get("kid", "")).split("/")
         n, e = _bytes(jwk.get("n")), _bytes(jwk.get("e"))
         # not a proof of anything but a mix-up: who the vault is, TLS says

@@ -274,10 +274,17 @@ def _content(response: HTTPResponse) -> bytes:
 def parts(text: str) -> tuple[str, str, int]:
     """`scheme://host[:port]` -> scheme, host in lower case, port. Raises ServiceFailed (`missing`) otherwise."""
     scheme, found, rest = text.partition("://")
-    host, _, port = rest.rstrip("/").rpartition(":") if ":" in rest.rpartition("]")[2] else (rest.rstrip("/"), "", "")
-    host = host.removeprefix("[").removesuffix("]").lower()
-    allowed = "abcdefghijklmnopqrstuvwxyz0123456789.-_:"
-    if scheme not in ("https", "http") or not found or not host or host.strip(allowed) or (port and not port.isdigit()):
+    rest = rest.removesuffix("/").lower()
+    if rest.startswith("["):
+        host, closed, tail = rest[1:].partition("]")
+        port = tail.removeprefix(":")
+        allowed = "0123456789abcdef:." if closed and tail[:1] in ("", ":") else ""
+    else:
+        host, _, port = rest.partition(":")
+        allowed = "abcdefghijklmnopqrstuvwxyz0123456789.-_"
+    well_formed = bool(found and host and allowed) and not host.strip(allowed)
+    numbered = port.isascii() and port.isdigit() and int(port) < 1 << 16 if port else not rest.endswith(":")
+    if scheme not in ("https", "http") or not well_formed or not numbered:
         shown = "".join(c if c.isprintable() else "?" for c in text[:80])
         raise ServiceFailed(f"{shown} is no address of a server", reason="missing")
     return scheme, host, int(port) if port else 443 if scheme == "https" else 80

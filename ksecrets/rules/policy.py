@@ -54,12 +54,16 @@ class Reader:
 def identity(service: str, fields: Mapping[str, str]) -> tuple[object, ...]:
     """What makes two entries of metadata the same key: all fields but those that change at every wrap.
 
-    Of an SSH public key only the type and the key count, not the remark after them; empty fields count as absent.
+    Of an SSH public key only the type and the key count, not the remark after them; empty fields count as absent. A
+    version of an Azure key is no reader of its own: where the configuration names none, the newest is written, and
+    whoever may use one may use the others.
     """
     if service == "age":
         recipient = fields.get("recipient", "")
         parts = recipient.split()
         return (service, *parts[:2])
+    if service == "azure_kv":
+        return (service, fields.get("vault_url", "").rstrip("/"), fields.get("name", ""))
     kept = sorted((name, value) for name, value in fields.items() if value and name not in ("enc", "created_at"))
     return (service, *kept)
 

@@ -73,6 +73,16 @@ class EntraId(Standin):
         return Answer(200, {"token_type": "Bearer", "expires_in": self.lifetime, "access_token": token})
 
 
+_made: list[rsa.RSAPrivateKey] = []
+_ENOUGH = 8
+
+
+def _private_key() -> rsa.RSAPrivateKey:
+    """One of a few, in turn: making a key takes longer than all that is done with it here."""
+    _made.append(rsa.generate_private_key(65537, 2048) if len(_made) < _ENOUGH else _made.pop(0))
+    return _made[-1]
+
+
 class KeyVault(Standin):
     """keys: name -> version -> private key, the last one is the newest. `change` alters an answer on its way out."""
 
@@ -93,7 +103,7 @@ class KeyVault(Standin):
     def add(self, name: str) -> str:
         """A new key, or a new version of it; the version."""
         version = os.urandom(16).hex()
-        self.keys.setdefault(name, {})[version] = rsa.generate_private_key(65537, 2048)
+        self.keys.setdefault(name, {})[version] = _private_key()
         return version
 
     def answer(self, asked: Asked) -> Answer:
