@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from ksecrets.operations.encrypt import encrypt
     from ksecrets.operations.environment import environment
     from ksecrets.operations.explain import Explained, explain
+    from ksecrets.operations.export import export_sops
     from ksecrets.operations.filestatus import filestatus
     from ksecrets.operations.get import get
     from ksecrets.operations.guard import guard
@@ -88,6 +89,7 @@ _MODULES = {
     "env_add": "operations.setup",
     "environment": "operations.environment",
     "explain": "operations.explain",
+    "export_sops": "operations.export",
     "exposure": "operations.people.exposure",
     "filestatus": "operations.filestatus",
     "get": "operations.get",
@@ -141,6 +143,7 @@ __all__ = [
     "env_add",
     "environment",
     "explain",
+    "export_sops",
     "exposure",
     "filestatus",
     "get",

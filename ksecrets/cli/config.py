@@ -1,9 +1,10 @@
-"""config show: what holds for a file, and which line says so."""
+"""config show: what holds for a file, and which line says so. config export: all of it, for another tool."""
 
 from __future__ import annotations
 
 import ksecrets
 from ksecrets.cli import streams
+from ksecrets.errors import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,6 +34,21 @@ def show(file: str, json: bool) -> int | None:
     )
     for warning in found.policy.warnings:
         streams.message(f"warn: {warning}")
+    return None
+
+
+def export(sops: bool) -> int | None:
+    """The command `config export`: the file goes to standard output, what it cannot say to standard error."""
+    if not sops:
+        raise UsageError("for which tool?", hint="ksecrets config export --sops")
+    session = ksecrets.Session()
+    try:
+        found = ksecrets.export_sops(session=session)
+    finally:
+        streams.notes(session)
+    streams.write(found.text)
+    for sentence in found.lost:
+        streams.message(f"not in .sops.yaml: {sentence}")
     return None
 
 

@@ -596,6 +596,13 @@ COMMANDS = (
         options=(_JSON,),
         text="The file need not exist: only its path counts. Needs no key.",
     ),
+    Command(
+        "config export",
+        "cli.config:export",
+        "Print the configuration as a .sops.yaml.",
+        options=(Option("--sops", "For sops: the same readers and selectors by its own choice of rule."),),
+        text="To standard output. What cannot be said there stands in its comments, and on standard error.",
+    ),
     Command("config schema", "cli.setup:schema", "Print the JSON Schema of .ksecrets.yaml, for editors."),
 )
 

@@ -120,7 +120,9 @@ def _spread(names: list[tuple[str, int]], part: Part, key: str, config: Config) 
     return tuple(found.values())
 
 
-class _Rule:
+class Rule:
+    """A rule in an environment: for some of its files, something narrower."""
+
     __slots__ = ("globs", "line", "name", "readers", "readers_line", "settings")
 
     def __init__(self, part: Part, config: Config, base: Settings, allowed: tuple[Reader, ...] | None) -> None:
@@ -172,7 +174,7 @@ class Environment:
         else:
             self.readers = tuple(dict.fromkeys((*(own or ()), *always)))
         allowed = None if self.shares is not None else self.readers
-        self.rules = [_Rule(rule, config, self.settings, allowed) for rule in _rules(part)]
+        self.rules = [Rule(rule, config, self.settings, allowed) for rule in _rules(part)]
 
     def has(self, path: str) -> bool:
         """Whether the environment's files include this one."""
@@ -181,6 +183,10 @@ class Environment:
     def policy(self, path: str, file: str, sops_compatible: Compatible) -> Policy:
         """What holds for a file of this environment."""
         rule = next((rule for rule in self.rules if any(glob.matches(path) for glob in rule.globs)), None)
+        return self.policy_of(rule, file, sops_compatible)
+
+    def policy_of(self, rule: Rule | None, file: str, sops_compatible: Compatible) -> Policy:
+        """What holds for the files of one of its rules, or for those that no rule is about."""
         chosen = self.settings if rule is None else rule.settings
         readers = self.readers
         line = self._readers_line

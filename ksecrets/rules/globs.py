@@ -62,6 +62,14 @@ class Glob:
         self._prefix = _literal(states)
         self._suffix = _literal(states[::-1])[::-1]
 
+    def states(self) -> list[_State]:
+        """The pattern as the row of states that it was compiled to, for those who write it down in another way.
+
+        Each is (bytes that move on, bytes that stay, how many states may be skipped without a byte): one byte of a set
+        and no other; or any number of bytes, where it is to be skipped; or, skipping two, `**/` with the next one.
+        """
+        return _Parser(self.pattern).states()
+
     def matches(self, path: str) -> bool:
         """Whether git would say that this path fits. Never raises."""
         text = path.encode("utf-8", "surrogateescape")
