@@ -43,8 +43,13 @@ SERVICES: dict[str, dict[str, str]] = {
         "aws_profile": KEPT,
     },
     "pgp": {"fp": NEEDED, "created_at": NEEDED, "enc": NEEDED},
+    "pkcs11": {"uri": NEEDED, "algorithm": OPTIONAL, "created_at": NEEDED, "enc": NEEDED},
+    "fortanix": {"endpoint": NEEDED, "key_id": NEEDED, "created_at": NEEDED, "enc": NEEDED},
 }
-"""Every service of sops 3.13 and its fields: needed, kept (written even when empty), optional (left out when empty)."""
+"""Every service and its fields: needed, kept (written even when empty), optional (left out when empty)."""
+FOREIGN = ("pkcs11", "fortanix")
+"""Services that sops 3.13 does not have. Their stanzas stand in `sops.ksecrets.readers`, where it does not look."""
+_SOPS = {service: fields for service, fields in SERVICES.items() if service not in FOREIGN}
 
 SELECTORS = (
     "unencrypted_suffix",
@@ -59,9 +64,12 @@ DEFAULT_SELECTOR = ("unencrypted_suffix", "_unencrypted")
 EXTENSION_KEY = "ksecrets"
 EXTENSION_VERSION = "1"
 _SUCCESSION = "succession"
+_EXTENSION_KEYS = ("version", "kid", "environment", "path", "format", "residues", "pending", "readers", _SUCCESSION)
+_READERS = f"{EXTENSION_KEY}.readers"
+_YAML = "yaml"
 
 _PLAIN_KEYS = ("lastmodified", "mac", "version", "mac_only_encrypted", "shamir_threshold")
-_KNOWN = frozenset((*SERVICES, *SELECTORS, *_PLAIN_KEYS, "key_groups", EXTENSION_KEY))
+_KNOWN = frozenset((*_SOPS, *SELECTORS, *_PLAIN_KEYS, "key_groups", EXTENSION_KEY))
 _EMPTY = (None, "", "~", "null")
 # sops writes these two lists into every group, empty or not (no omitempty in its keygroup struct)
 _ALWAYS_IN_GROUP = ("age", "hc_vault")
@@ -76,11 +84,12 @@ class Extension:
     """What ksecrets adds to the mapping, under `ksecrets`; sops ignores it, and drops it when it writes.
 
     kid: the public id of the data key. environment, path: under which the file was sealed, or None.
+    format: what the plaintext is; it is written where that is not YAML.
     residues: exact sources by token, both as text (security rules, "Residue").
     pending: blob ids of an unfinished merge, by `base`, `ours`, `theirs`; empty for an ordinary file.
     """
 
-    __slots__ = ("environment", "kid", "path", "pending", "residues", "version")
+    __slots__ = ("environment", "format", "kid", "path", "pending", "residues", "version")
 
     def __init__(
         self,
@@ -88,6 +97,7 @@ class Extension:
         kid: str,
         environment: str | None = None,
         path: str | None = None,
+        format: str = _YAML,
         residues: dict[str, str] | None = None,
         pending: dict[str, str] | None = None,
         version: str = EXTENSION_VERSION,
@@ -96,6 +106,7 @@ class Extension:
         self.kid = kid
         self.environment = environment
         self.path = path
+        self.format = format
         self.residues = residues or {}
         self.pending = pending or {}
 
@@ -110,12 +121,13 @@ class Extension:
                 hint="upgrade ksecrets",
             )
         for key in entries:
-            if key not in ("version", "kid", "environment", "path", "residues", "pending", _SUCCESSION):
+            if key not in _EXTENSION_KEYS:
                 raise Tampered(f"unknown key in the metadata: sops.ksecrets.{_shown(key)}")
         return cls(
             kid=_text(entries.get("kid"), "ksecrets.kid"),
             environment=_optional(entries, "environment"),
             path=_optional(entries, "path"),
+            format=_optional(entries, "format") or _YAML,
             residues=_texts(entries.get("residues", {}), "ksecrets.residues"),
             pending=_texts(entries.get("pending", {}), "ksecrets.pending"),
         )
@@ -125,6 +137,8 @@ class Extension:
         tree: dict[str, Tree] = {}
         if self.environment is not None:
             tree["environment"] = self.environment
+        if self.format != _YAML:
+            tree["format"] = self.format
         tree["kid"] = self.kid
         if self.path is not None:
             tree["path"] = self.path
@@ -231,21 +245,25 @@ class Metadata:
         if len(chosen) > 1:
             raise Tampered("more than one selector in the metadata: " + ", ".join(kind for kind, _ in chosen))
         extension = entries.get(EXTENSION_KEY)
+        block = None if extension is None else Extension.from_tree(extension)
         return cls(
             lastmodified=lastmodified,
             mac=_text(entries.get("mac", ""), "mac", empty=True),
             version=_text(entries.get("version", ""), "version", empty=True),
-            groups=_groups(entries, unknown),
+            groups=_groups(entries, unknown, _foreign(extension)),
             selector=chosen[0] if chosen else DEFAULT_SELECTOR,
             mac_only_encrypted=_bool(entries.get("mac_only_encrypted", "false"), "mac_only_encrypted"),
             shamir_threshold=_count(entries.get("shamir_threshold", "0"), "shamir_threshold"),
-            extension=None if extension is None else Extension.from_tree(extension),
+            extension=block,
             succession=None if extension is None else _succession(extension),
             unknown=tuple(unknown),
         )
 
     def to_tree(self) -> dict[str, Tree]:
-        """The mapping in the order of sops's writer; `Metadata.from_tree` of it gives an equal Metadata."""
+        """The mapping in the order of sops's writer; `Metadata.from_tree` of it gives an equal Metadata.
+
+        Raises ValueError for a reader of `FOREIGN` without an extension to hold it.
+        """
         kind, value = self.selector
         tree: dict[str, Tree] = {
             "lastmodified": self.lastmodified,
@@ -265,8 +283,13 @@ class Metadata:
                 for service in _ALWAYS_IN_GROUP:
                     group.setdefault(service, [])
             tree["key_groups"] = [_sorted(group) for group in groups]
+        readers = _foreign_tree(self.groups)
+        if readers and self.extension is None:
+            raise ValueError("readers that sops does not know stand in the extension, and there is none")
         if self.extension is not None:
             block = self.extension.to_tree()
+            if readers:
+                block["readers"] = readers
             if self.succession is not None:
                 block[_SUCCESSION] = dict(zip(("from", "proof"), self.succession, strict=True))
             tree[EXTENSION_KEY] = _sorted(block)
@@ -296,7 +319,9 @@ def is_rfc3339(text: str) -> bool:
     return 1 <= month <= 12 and 1 <= day <= 31 and hour < 24 and minute < 60 and second < 60
 
 
-def _groups(entries: Mapping[str, object], unknown: list[str]) -> tuple[tuple[Stanza, ...], ...]:
+def _groups(
+    entries: Mapping[str, object], unknown: list[str], foreign: dict[int, tuple[Stanza, ...]]
+) -> tuple[tuple[Stanza, ...], ...]:
     flat = _group(entries, "", unknown)
     listed = entries.get("key_groups")
     groups: tuple[tuple[Stanza, ...], ...] = ()
@@ -305,24 +330,57 @@ def _groups(entries: Mapping[str, object], unknown: list[str]) -> tuple[tuple[St
             raise Tampered("not a list in the metadata: sops.key_groups")
         for number, group in enumerate(listed):
             name = f"key_groups[{number}]"
-            stanzas = _group(_mapping(group, name), name + ".", unknown)
+            stanzas = _group(_mapping(group, name), name + ".", unknown) + foreign.pop(number, ())
             if not stanzas:
                 raise Tampered(f"a key group without recipients in the metadata: sops.{name}")
             groups += (stanzas,)
     if flat and groups:
         raise Tampered("recipients both in key_groups and outside of it in the metadata")
-    if flat:
-        return (flat,)
     if not groups:
+        flat += foreign.pop(0, ())
+    if foreign:
+        raise Tampered(f"a reader of a key group that does not exist in the metadata: sops.{_READERS}")
+    if not flat and not groups:
         raise Tampered("no recipients in the metadata")
-    return groups
+    return groups or (flat,)
+
+
+def _foreign(extension: object) -> dict[int, tuple[Stanza, ...]]:
+    """The stanzas of services that sops does not have, by the number of their key group."""
+    listed = _mapping(extension, EXTENSION_KEY).get("readers", []) if extension is not None else []
+    if not isinstance(listed, list):
+        raise Tampered(f"not a list in the metadata: sops.{_READERS}")
+    found: dict[int, tuple[Stanza, ...]] = {}
+    for number, each in enumerate(listed):
+        name = f"{_READERS}[{number}]"
+        entry = dict(_mapping(each, name))
+        service = _text(entry.pop("service", None), f"{name}.service")
+        group = _count(entry.pop("group", "0"), f"{name}.group")
+        if service not in FOREIGN:
+            raise Tampered(f"a service that does not belong here in the metadata: sops.{name}")
+        unknown: list[str] = []
+        stanza = _stanza(service, SERVICES[service], entry, name + ".", unknown)
+        if unknown:
+            raise Tampered(f"unknown key in the metadata: sops.{_shown(unknown[0])}")
+        found[group] = (*found.get(group, ()), stanza)
+    return found
+
+
+def _foreign_tree(groups: tuple[tuple[Stanza, ...], ...]) -> list[Tree]:
+    listed: list[Tree] = []
+    for number, group in enumerate(groups):
+        for stanza in group:
+            if stanza.service in FOREIGN:
+                where = {"group": str(number)} if len(groups) > 1 else {}
+                listed.append(_sorted({**where, "service": stanza.service, **stanza.fields}))
+    return listed
 
 
 def _group(entries: Mapping[str, object], prefix: str, unknown: list[str]) -> tuple[Stanza, ...]:
     if prefix:
-        unknown.extend(prefix + key for key in entries if key not in SERVICES)
+        unknown.extend(prefix + key for key in entries if key not in _SOPS)
     stanzas: list[Stanza] = []
-    for service, spec in SERVICES.items():
+    for service, spec in _SOPS.items():
         listed = entries.get(service)
         if listed is None or listed in _EMPTY:
             continue
@@ -353,6 +411,8 @@ def _stanza(service: str, spec: dict[str, str], entry: Mapping[str, object], pre
 def _group_tree(stanzas: Iterable[Stanza]) -> dict[str, Tree]:
     tree: dict[str, Tree] = {}
     for stanza in stanzas:
+        if stanza.service in FOREIGN:
+            continue
         entry: dict[str, Tree] = {}
         for field, kind in SERVICES[stanza.service].items():
             value = stanza.fields.get(field, "")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ksecrets.envelope.metadata import Metadata
 from ksecrets.errors import NotEncrypted, SyntaxRefused, Tampered
-from ksecrets.files.formats import by_name
+from ksecrets.files.formats import NAMES, by_name, seen
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     Triple = tuple[str, str, bytes]
 
 BOM = "\ufeff"
+_LOOK_ALIKE = frozenset(("yaml", "json", "binary"))
 
 
 class Opened:
@@ -65,11 +66,11 @@ class Opened:
 
 
 def read_metadata(text: str, format: Format | None = None) -> Metadata:
-    """The metadata of an encrypted text (format: YAML where none is given); needs no key and contacts nobody.
+    """The metadata of an encrypted text; needs no key and contacts nobody. format: by its looks where none is given.
 
     Raises NotEncrypted where there is no block, Tampered or SyntaxRefused where it is not in order.
     """
-    tree = (format or by_name("yaml")).find(text.removeprefix(BOM))
+    tree = (format or seen(text)).find(text.removeprefix(BOM))
     if tree is None:
         raise NotEncrypted("the file is not encrypted: it has no `sops` block")
     return _metadata(tree)
@@ -87,15 +88,13 @@ def open_text(
     """Decrypt and verify one encrypted text.
 
     text: the whole file, line ends and byte order mark as they stand. data_key_for: gives the data key for the
-    metadata, or raises NoIdentity. format: YAML where none is given. require_seal: an unsealed file is an error.
-    ignore_mac: do not check MAC and seal (`verified` is then False, and residues are not trusted). keep_tokens: fill
-    `Opened.tokens`.
+    metadata, or raises NoIdentity. format: what its name says, where it is known; a sealed file says itself whether it
+    is YAML, JSON or binary. require_seal: an unsealed file is an error. ignore_mac: do not check MAC and seal
+    (`verified` is then False, and residues are not trusted). keep_tokens: fill `Opened.tokens`.
 
     Raises NotEncrypted, NoIdentity, Tampered, SyntaxRefused; none of them shows a value.
     """
-    from ksecrets.files.opening import OtherBlock, Reading  # whoever asks for metadata only does not need it
-
-    format = format or by_name("yaml")
+    format = format or seen(text)
     mark = BOM if text.startswith(BOM) else ""
     body = text.removeprefix(BOM)
     tree = format.find(body)
@@ -103,7 +102,18 @@ def open_text(
         if tree is None:
             raise NotEncrypted("the file is not encrypted: it has no `sops` block")
         metadata = _metadata(tree)
+        if metadata.extension is not None and metadata.extension.format != format.name:
+            format = _declared(metadata.extension.format, format)
         opened = Opened(text, metadata, data_key_for(metadata), format)
+        if format.name == "binary":
+            from ksecrets.files import binary
+
+            opened.plaintext = binary.open_body(
+                body, opened, tree, require_seal=require_seal, ignore_mac=ignore_mac, keep_tokens=keep_tokens
+            )
+            return opened
+        from ksecrets.files.opening import OtherBlock, Reading  # whoever asks for metadata only does not need it
+
         try:
             plaintext = Reading(body, opened, tree, require_seal, ignore_mac, keep_tokens).run()
         except OtherBlock:
@@ -112,6 +122,17 @@ def open_text(
         opened.plaintext = mark + plaintext
         return opened
     raise Tampered("the metadata blocks of this file differ")
+
+
+def _declared(name: str, format: Format) -> Format:
+    """The format that a file was sealed in, where it is another one than its name says."""
+    if name not in NAMES:
+        raise Tampered("the metadata names a format that there is not")
+    if {name, format.name} <= _LOOK_ALIKE:
+        return by_name(name)
+    raise Tampered(
+        f"the file was sealed as {name} and is read as {format.name}", hint=f"give --input-type {name}, or its old name"
+    )
 
 
 def _metadata(tree: Any) -> Metadata:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from binascii import Error, a2b_base64
 
 from ksecrets.errors import SyntaxRefused, Tampered
-from ksecrets.files import header
+from ksecrets.files import proof
 from ksecrets.files.choice import Choice
 from ksecrets.files.meaning import check_meaning, check_parses
 from ksecrets.files.walk import Walk, key_of
@@ -14,7 +14,6 @@ from ksecrets.text.carrier import layout
 from ksecrets.text.node import BLOCK, COMMENT, DOUBLE, FOLDED, LITERAL, PLAIN, SCALAR, Frame, Node
 from ksecrets.values import token as tokens
 from ksecrets.values.mac import Mac
-from ksecrets.values.primitives import compare_digest
 from ksecrets.values.residue import Residues, name_of
 from ksecrets.values.seal import spelled
 
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ksecrets.files.open import Opened
-    from ksecrets.values.seal import Seal
 
 _BLOCKS = frozenset((LITERAL, FOLDED))
 _BREAKS = "\r\n\x85\u2028\u2029"
@@ -98,25 +96,11 @@ class Reading:
         self.reparse = False  # without a seal: whether the plaintext is YAML is to be looked at
         self.several_lines: dict[int, str] = {}  # values whose source has several lines, by the place of their token
         self.list_comments: dict[Frame, int] = {}
-        self.seal: Seal | None = None
         self.stored: dict[bytes, str] = {}
         self.residues: Residues | None = None
+        self.seal = proof.expected(opened, require_seal=require_seal, ignore_mac=ignore_mac)
         extension = metadata.extension
-        if extension is None:
-            if require_seal:
-                raise Tampered(
-                    "the file carries no seal, and one is required here",
-                    hint="it was last written by sops, or its seal was removed; compare it with git history, "
-                    "then seal it with `ksecrets seal FILE`",
-                )
-            return
-        kid = opened.data_key.kid
-        if extension.kid != kid:
-            raise Tampered("the data key is not the one that the file was sealed with (kid differs)")
-        if ignore_mac:
-            return
-        self.seal = header.begin(opened.data_key, metadata, format)
-        if extension.residues:
+        if self.seal is not None and extension is not None and extension.residues:
             self.residues = Residues(opened.data_key)
             self.stored = _by_iv(extension.residues)
 
@@ -163,7 +147,7 @@ class Reading:
         pieces.append(body[self.position :])
         if self.stored:
             raise Tampered("a residue in the metadata belongs to no token")
-        self.verify()
+        proof.verify(self.opened, self.mac, self.seal, ignore_mac=self.ignore_mac)
         self.opened.values = self.values
         plaintext = "".join(pieces)
         if self.seal is None:
@@ -342,40 +326,6 @@ class Reading:
         if self.keep_tokens:
             self.opened.tokens.setdefault((node.aad(), kind, content), []).append((value, iv, node))
         return _text(content, node)
-
-    def verify(self) -> None:
-        """Compare MAC and seal with what was read."""
-        metadata = self.opened.metadata
-        if self.ignore_mac:
-            self.opened.verified = False
-            return
-        if not metadata.mac:
-            raise Tampered(
-                "the file has no MAC: a merge was not finished, or it was removed",
-                hint="finish it with `ksecrets resolve FILE`, which starts again from the versions that git merged",
-            )
-        try:
-            sealed, iv, _ = tokens.read(metadata.mac)
-        except ValueError as error:
-            raise Tampered(f"the MAC is {error}") from None
-        expected = self.data_key.decrypt(sealed, iv, metadata.lastmodified.encode())
-        seal = self.seal
-        if expected is None:
-            raise Tampered("the MAC cannot be decrypted: it, `lastmodified` or the data key was changed")
-        if not compare_digest(expected, self.mac.hexdigest().encode()):
-            raise Tampered(
-                "the MAC does not hold: a value was changed, added, moved or removed without the key",
-                hint="compare the file with its last good version: `git log -p` shows it",
-            )
-        if seal is None:
-            return
-        if not compare_digest(iv, seal.digest()):
-            raise Tampered(
-                "the seal does not hold: keys, structure, types, readers or metadata were changed without the key",
-                hint="compare the file with its last good version in git; "
-                "if the change is right, make it there and encrypt again",
-            )
-        self.opened.sealed = True
 
 
 def _by_iv(residues: dict[str, str]) -> dict[bytes, str]:

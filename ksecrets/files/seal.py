@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ksecrets.errors import AlreadyEncrypted, NotEncrypted, SyntaxRefused, Tampered
-from ksecrets.files import header
+from ksecrets.files import proof
 from ksecrets.files.choice import Choice
 from ksecrets.files.formats import by_name
 from ksecrets.files.open import BOM, open_text
@@ -22,7 +22,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ksecrets.envelope.metadata import Metadata, Tree
+    from ksecrets.envelope.metadata import Metadata
     from ksecrets.files.formats import Format
     from ksecrets.values.cipher import DataKey
 
@@ -64,18 +64,24 @@ def seal_text(
 ) -> Sealed:
     """Encrypt and seal one plaintext.
 
-    plaintext: the whole file, line ends and byte order mark as they stand. metadata: what is to stand in the block:
-    readers, selector, `lastmodified`, and an extension with kid, environment and path; its MAC and residues are
-    filled in here. format: YAML where none is given. comments: ``auto``, ``keep`` or ``encrypt``. old_tokens:
-    `Opened.tokens` of the version before, under the same data key: where a value is still there, its token stays.
+    plaintext: the whole file, line ends and byte order mark as they stand (of a binary file its bytes, as in
+    `files.binary`). metadata: what is to stand in the block: readers, selector, `lastmodified`, and an extension with
+    kid, environment and path; its MAC and residues are filled in here. format: YAML where none is given. comments:
+    ``auto``, ``keep`` or ``encrypt``. old_tokens: `Opened.tokens` of the version before, under the same data key: where
+    a value is still there, its token stays.
 
     Guarantees: the result has been opened again by `files.open` and gave back the plaintext, byte for byte.
     Raises AlreadyEncrypted, and SyntaxRefused for what docs/file-format.md lists.
     """
     format = format or by_name("yaml")
     mark = BOM if plaintext.startswith(BOM) else ""
-    sealed = _Writing(plaintext.removeprefix(BOM), data_key, metadata, format, comments, old_tokens or {}).run()
-    sealed.text = mark + sealed.text
+    if format.name == "binary":
+        from ksecrets.files import binary
+
+        sealed = binary.seal_body(plaintext, data_key, metadata, format, old_tokens or {})
+    else:
+        sealed = _Writing(plaintext.removeprefix(BOM), data_key, metadata, format, comments, old_tokens or {}).run()
+        sealed.text = mark + sealed.text
     try:
         line = None
         again = open_text(sealed.text, data_key_for=lambda _: data_key, format=format, require_seal=True).plaintext
@@ -134,7 +140,7 @@ class _Writing:
         self.metadata = metadata
         self.mac_only = metadata.mac_only_encrypted
         self.mac = Mac(self.mac_only)
-        self.seal = header.begin(data_key, metadata, format)
+        self.seal = proof.begin(data_key, metadata, format)
         by_comment = "comment" in metadata.selector[0]
         self.choice = Choice(Selector(*metadata.selector), format.scan(body) if by_comment else ())
         self.chosen = self.choice.value
@@ -186,7 +192,13 @@ class _Writing:
         if walk.shared_chosen or (walk.shared and self.result.values):
             self.result.sops_refuses.append("an alias stands for an encrypted value, or in the place of one")
         self.result.body = "".join(pieces) + body[self.position :]
-        pieces.insert(place, placement.text(self.block_tree(), pieces[place - 1]))
+        pieces.insert(
+            place,
+            placement.text(
+                proof.finished(self.metadata, self.data_key, self.format, self.mac, self.seal, self.stored),
+                pieces[place - 1],
+            ),
+        )
         pieces.append(body[self.position :])
         self.result.text = "".join(pieces)
         return self.result
@@ -256,7 +268,8 @@ class _Writing:
             self.stored[name_of(iv)] = self.residues.write(iv, kind, source)
         self.seal.encrypted(key if form is not None else None, form, left, style == PLAIN, spelling, text, residue)  # type: ignore[arg-type]
         self.values += 1
-        if (kind != "str" and len(content) > 18) or tag is not None:  # of untagged ones only long numbers and times
+        # Of untagged ones only floats, long numbers and times can be what sops does not hold.
+        if (kind != "str" and (kind == "float" or len(content) > 18)) or tag is not None:
             reason = self.format.sops_refuses(value, plain=plain, tag=tag)
             if reason is not None:
                 self.result.sops_refuses.append(f"line {line}: {reason}")
@@ -307,20 +320,6 @@ class _Writing:
         iv = self.ivs.new(associated, kind, content)
         sealed = self.data_key.encrypt(content, iv, associated)
         return tokens.write(sealed[:-TAG_LENGTH], iv, sealed[-TAG_LENGTH:], kind), iv
-
-    def block_tree(self) -> Mapping[str, Tree]:
-        """The metadata with residues, MAC and seal in it."""
-        metadata = self.metadata
-        extension = metadata.extension
-        assert extension is not None
-        sealed_extension = type(extension)(
-            kid=self.data_key.kid, environment=extension.environment, path=extension.path, residues=self.stored
-        )
-        digest = self.seal.digest()
-        lastmodified = metadata.lastmodified.encode()
-        mac = self.data_key.encrypt(self.mac.hexdigest().encode(), digest, lastmodified)
-        token = tokens.write(mac[:-TAG_LENGTH], digest, mac[-TAG_LENGTH:], "str")
-        return metadata.replace(mac=token, extension=sealed_extension).to_tree()
 
 
 def _with_tag(body: str, start: int, tag: str) -> tuple[int, str | None]:

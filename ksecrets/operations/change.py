@@ -12,46 +12,46 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ksecrets.files.formats import Format
 
-def set(path: str, key: str, value: object, *, session: Session | None = None) -> Encrypted:
+
+def set(path: str, key: str, value: object, *, type: str | None = None, session: Session | None = None) -> Encrypted:
     """Set one value of one file, and write it; every other byte of the plaintext stays.
 
     value: a str, or what JSON knows (int, float, bool, None, list, dict). Missing mappings on the way are made.
-    Whether the new value is encrypted is for the rules to say, never for the file.
+    Whether the new value is encrypted is for the rules to say, never for the file. type: the format of the file, where
+    it is not the one that its name says.
     """
 
-    def change(plaintext: str) -> str:
+    def change(plaintext: str, format: Format) -> str:
         from ksecrets.text.extract import is_collection
-        from ksecrets.text.patch import set_value
 
         place = parse_path(key)
-        if isinstance(value, str) and is_collection(plaintext, place):
+        if isinstance(value, str) and is_collection(plaintext, place, format.scan):
             raise KsecretsError(
                 "several values stand here, and one text would take their place",
                 path=key,
                 hint="name one of them, `unset` them first, or give the new value with --json",
             )
-        return set_value(plaintext, place, value)
+        return format.set_value(plaintext, place, value)
 
-    return _change(path, change, session or Session())
+    return _change(path, change, type, session or Session())
 
 
-def unset(path: str, key: str, *, session: Session | None = None) -> Encrypted:
+def unset(path: str, key: str, *, type: str | None = None, session: Session | None = None) -> Encrypted:
     """Remove one value of one file with its key, and write it."""
 
-    def change(plaintext: str) -> str:
-        from ksecrets.text.patch import unset_value
+    def change(plaintext: str, format: Format) -> str:
+        return format.unset_value(plaintext, parse_path(key))
 
-        return unset_value(plaintext, parse_path(key))
-
-    return _change(path, change, session or Session())
+    return _change(path, change, type, session or Session())
 
 
-def _change(path: str, change: Callable[[str], str], session: Session) -> Encrypted:
-    reading = read(path, None, session)
+def _change(path: str, change: Callable[[str, Format], str], type: str | None, session: Session) -> Encrypted:
+    reading = read(path, None, session, type)
     opened = open_file(reading, session, keep_tokens=True)
     try:
-        plaintext = change(opened.plaintext)
+        plaintext = change(opened.plaintext, opened.format)
     except KsecretsError as error:
         raise error.at(path) from None
     return store(seal_file(reading.place, plaintext, session, previous=opened), session, reading.source)

@@ -11,11 +11,19 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Literal
 
+    from ksecrets.operations.reading import Reading
+
+
+def to_bytes(text: str) -> bytes:
+    """A plaintext as the bytes of its file."""
+    return text.encode("utf-8", "surrogateescape")
+
 
 class Decrypted:
     """One file in plaintext. Its repr shows none of it.
 
-    path: as given. text: the whole file, line ends and byte order mark kept. encrypted: False where it was plaintext
+    path: as given. text: the whole file, line ends and byte order mark kept; of a binary file what is no UTF-8 stands
+    as Python's surrogate escapes, and `data` has its bytes. encrypted: False where it was plaintext
     and was passed on as it is. sealed: it carried a valid seal. environment: by the rules, or None. values: how many
     of its values were encrypted.
     """
@@ -32,6 +40,11 @@ class Decrypted:
         self.environment = environment
         self.values = values
 
+    @property
+    def data(self) -> bytes:
+        """The bytes of the plaintext: what is to stand in a file."""
+        return to_bytes(self.text)
+
     def __repr__(self) -> str:
         return f"<Decrypted {self.path}, {self.values} values>"
 
@@ -44,6 +57,7 @@ def decrypt(
     plain: Literal["refuse", "pass"] = "refuse",
     ignore_mac: bool = False,
     require_seal: bool = False,
+    type: str | None = None,
     session: Session | None = None,
 ) -> Decrypted:
     """Decrypt and verify one file.
@@ -51,21 +65,21 @@ def decrypt(
     path: the file; with `text` given (its content) nothing is read, and `path` only says which rules hold; ``-`` is no
     place at all. write: put the plaintext in the place of the file, atomically. plain: what to do with a file that has
     no metadata: an error, or pass it on, unless its environment wants it encrypted. ignore_mac: do not check MAC and
-    seal. require_seal: a file without a seal is an error.
+    seal. require_seal: a file without a seal is an error. type: its format, where it is not the one that its name says.
 
     Raises NotEncrypted, NoIdentity, Tampered, SyntaxRefused, ConfigError; then nothing was written.
     """
     session = session or Session()
-    reading = read(path, text, session)
+    reading = read(path, text, session, type)
     place = reading.place
-    if plain == "pass" and not _encrypted(reading.text, path):
+    if plain == "pass" and not _encrypted(reading):
         refuse_plaintext(place)
         return Decrypted(path, reading.text, encrypted=False, sealed=False, environment=place.environment, values=0)
     opened = open_file(reading, session, require_seal=require_seal, ignore_mac=ignore_mac)
     if write:
         if reading.source is None:
             raise UsageError("only a file can be decrypted in place", file=path)
-        for note in atomic.replace(path, opened.plaintext, expected=reading.source):
+        for note in atomic.replace(path, to_bytes(opened.plaintext), expected=reading.source):
             session.note(note, path)
     return Decrypted(
         path,
@@ -77,8 +91,9 @@ def decrypt(
     )
 
 
-def _encrypted(text: str, path: str) -> bool:
+def _encrypted(reading: Reading) -> bool:
+    text, place = reading.text, reading.place
     try:
-        return "sops" in text and is_encrypted(text)
+        return "sops" in text and is_encrypted(text, place.format(text))
     except KsecretsError as error:
-        raise error.at(path) from None
+        raise error.at(place.path) from None

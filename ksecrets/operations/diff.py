@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ksecrets.envelope.metadata import Metadata
+    from ksecrets.files.formats import Format
     from ksecrets.repository.repository import Batch
 
 _LARGEST = 1 << 26  # bytes; as for git's textconv
@@ -59,7 +60,7 @@ class Side:
     not encrypted. plaintext: None where it cannot be had; `problem` then says why, for a note.
     """
 
-    __slots__ = ("kid", "label", "metadata", "plaintext", "problem", "text", "there")
+    __slots__ = ("format", "kid", "label", "metadata", "plaintext", "problem", "text", "there")
 
     def __init__(self, label: str, text: str | None, there: bool) -> None:
         self.label = label
@@ -69,6 +70,7 @@ class Side:
         self.plaintext: str | None = None
         self.problem: str | None = None
         self.kid: str | None = None
+        self.format: Format | None = None
         if text is None:
             if there:
                 self.problem = f"{label}: no UTF-8 text, or too large"
@@ -89,11 +91,12 @@ class Side:
         if self.text is None or self.metadata is None:
             return
         try:
-            opened = open_text(self.text, data_key_for=session.key_for(place))
+            opened = open_text(self.text, data_key_for=session.key_for(place), format=place.format(self.text))
         except KsecretsError as error:
             self.problem = _problem(self.label, error)
             return
         self.plaintext = opened.plaintext
+        self.format = opened.format
         self.kid = opened.data_key.kid
 
 
@@ -177,12 +180,13 @@ def _fill(file: FileDiff, before: Side, after: Side, place: Place, session: Sess
         texts = [side.text or "" for side in (before, after)]
         how = _how(before, after)
     try:
-        shapes = [shape(text or "", how) for text in texts]
+        formats = [_format(side, text, place) for side, text in zip((before, after), texts, strict=True)]
+        shapes = [shape(text, how, format) if text else Shape() for text, format in zip(texts, formats, strict=True)]
     except KsecretsError as error:
-        notes.append(f"is not YAML on one side, so values are not compared: {error.message}")
+        notes.append(f"is not {place.format().name.upper()} on one side, so values are not compared: {error.message}")
         return
     if how != STRUCTURE and file.redacted and all(side.metadata is not None for side in there) and len(there) == 2:
-        shapes, how = _by_key(before, after, shapes, [text or "" for text in texts])
+        shapes, how = _by_key(before, after, shapes, place)
     file.changes = compare(*shapes, show=not redact)
     _note_metadata(notes, before, after, place)
     if how == READABLE:
@@ -206,7 +210,14 @@ def _how(before: Side, after: Side) -> int:
     return STRUCTURE
 
 
-def _by_key(before: Side, after: Side, shapes: list[Shape], texts: list[str]) -> tuple[list[Shape], int]:
+def _format(side: Side, text: str | None, place: Place) -> Format:
+    """Of what is compared of a side: its plaintext, or its text as it is."""
+    if side.format is not None and text is side.plaintext:
+        return side.format
+    return place.format(side.text if side.metadata is not None else None)
+
+
+def _by_key(before: Side, after: Side, shapes: list[Shape], place: Place) -> tuple[list[Shape], int]:
     """Tokens say something only under one data key: where there are two, read the texts again without them.
 
     A file of sops does not name its data key. It is the same where a wrapped copy or a token is the same.
@@ -218,7 +229,10 @@ def _by_key(before: Side, after: Side, shapes: list[Shape], texts: list[str]) ->
         wrapped = [{stanza.fields.get("enc") for stanza in side.stanzas} for side in (before.metadata, after.metadata)]
         tokens = [set(each.tokens) for each in shapes]
         same = bool(wrapped[0] & wrapped[1] or tokens[0] & tokens[1] or not (tokens[0] and tokens[1]))
-    return (shapes, VALUES) if same else ([shape(text, READABLE) for text in texts], READABLE)
+    if same:
+        return shapes, VALUES
+    texts = [side.text or "" for side in (before, after)]
+    return [shape(text, READABLE, place.format(text)) for text in texts], READABLE
 
 
 def _warn_of_plaintext(file: FileDiff, before: Side, after: Side) -> None:

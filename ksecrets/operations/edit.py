@@ -14,23 +14,23 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_NEW = "# {path}: every value that is saved here is encrypted\n"
-
 
 def edit(
     path: str,
     editor: Callable[[str, str | None], str],
     *,
     asked: Asked | None = None,
+    type: str | None = None,
     session: Session | None = None,
 ) -> Encrypted:
     """Edit one encrypted file; a file that does not exist yet is begun.
 
     editor: gets the plaintext, and the message of what was wrong with it the last time (None at first); gives the new
-    plaintext, or raises to give up. It is called again as long as its text is refused (not YAML, on the list of
+    plaintext, or raises to give up. It is called again as long as its text is refused (not its format, on the list of
     refusals, against the rules), so no text is lost.
 
-    asked: readers and selector of a new file, where no rule names them.
+    asked: readers and selector of a new file, where no rule names them. type: its format, where it is not the one that
+    its name says.
 
     Where nothing changed, nothing is written (`changed` is False). Raises what reading and writing raise, before the
     editor opens where that can be known.
@@ -38,7 +38,7 @@ def edit(
     session = session or Session()
     asked = asked or Asked(environ=session.environ)
     if os.path.lexists(path):
-        reading = read(path, None, session)
+        reading = read(path, None, session, type)
         place, source = reading.place, reading.source
         asked = asked.without_variables()
         previous = open_file(reading, session, keep_tokens=True)
@@ -46,10 +46,11 @@ def edit(
         before = previous.plaintext
     else:
         place, source, previous = session.place(path), None, None
+        place.type = type
         policy_for(place, None, asked, session)
         if not os.path.isdir(os.path.dirname(path) or "."):
             raise KsecretsError("no such folder", file=path)
-        before = _NEW.format(path=path)
+        before = place.format().blank(path)
     plaintext = editor(before, None)
     while plaintext != before:
         try:

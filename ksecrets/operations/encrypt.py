@@ -6,7 +6,7 @@ from ksecrets.errors import KsecretsError, UsageError
 from ksecrets.operations.asked import Asked
 from ksecrets.operations.inspect import inspect
 from ksecrets.operations.known import earlier_version
-from ksecrets.operations.reading import is_encrypted, open_file, read, refuse_other_formats
+from ksecrets.operations.reading import is_encrypted, open_file, read
 from ksecrets.operations.session import Session
 from ksecrets.operations.writing import Encrypted, seal_file, store
 
@@ -24,13 +24,15 @@ def encrypt(
     write: bool = False,
     age: Sequence[str] = (),
     asked: Asked | None = None,
+    type: str | None = None,
     session: Session | None = None,
 ) -> Encrypted:
     """Encrypt one file.
 
     path: the file; with `text` given (its plaintext) nothing is read, and `path` only says which rules hold. write:
     put the result in the place of the file, atomically. age: recipients, where no rule names any; asked: the same with
-    all else that can be asked for where no rule says it (readers of other services, a selector).
+    all else that can be asked for where no rule says it (readers of other services, a selector). type: the format
+    (yaml, json, dotenv, ini, binary), where it is not the one that the name of the file says.
 
     Where git knows an encrypted version of the file, its data key and the tokens of unchanged values are taken over.
     A file that is encrypted already, sealed, and as the rules say, comes back unchanged (that its seal holds is for
@@ -40,12 +42,12 @@ def encrypt(
     """
     session = session or Session()
     asked = asked or Asked({"age": age}, environ=session.environ)
-    reading = read(path, text, session)
+    reading = read(path, text, session, type)
     place = reading.place
     if write and reading.source is None:
         raise UsageError("only a file can be encrypted in place", file=path)
     try:
-        encrypted = "sops" in reading.text and is_encrypted(reading.text)
+        encrypted = "sops" in reading.text and is_encrypted(reading.text, place.format(reading.text))
     except KsecretsError as error:
         raise error.at(path) from None
     if encrypted:
@@ -54,9 +56,8 @@ def encrypt(
         except KsecretsError as error:
             raise error.at(path) from None
     else:
-        refuse_other_formats(place)
         previous = earlier_version(place, session, asked)
-        result = seal_file(place, reading.text, session, previous=previous, asked=asked)
+        result = seal_file(place, reading.text, session, previous=previous, asked=asked, format=place.format())
         result.changed = True  # to what stands there now, though it may be what git has
     return store(result, session, reading.source) if write else result
 

@@ -72,6 +72,9 @@ def examine(
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
+        if place.format().name == "binary":  # encrypted, it would be JSON
+            _not_encrypted(done, "", plaintext)
+            return done
         done.add("not-yaml", "error", "not UTF-8 text", line=raw.count(b"\n", 0, error.start) + 1)
         return done
     line = conflict_line(text)
@@ -86,10 +89,11 @@ def examine(
         return done
     try:
         metadata, opened, failure = (None, None, None) if keyless else _opened(text, place, session)
-        seen = Inspected(metadata or read_metadata(text), place)
+        format = place.format(text)
+        seen = Inspected(metadata or read_metadata(text, format), place)
         done.metadata = seen.metadata
         if opened is None or not _chosen(seen, place.policy):
-            seen.look(text)  # otherwise opening it has proved as much
+            seen.look(text, format)  # otherwise opening it has proved as much
     except NotEncrypted:
         _not_encrypted(done, text, plaintext)
         return done
@@ -117,7 +121,7 @@ def examine(
         done.findings.append(Finding.of(failure, code, place.path))
     if opened is not None:
         done.kid = opened.data_key.kid
-    if done.verified is not None and not keyless:
+    if done.verified is not None and not keyless and format.name == "yaml":
         _dialects(done, seen, opened.plaintext if opened is not None else text, opened)
     return done
 
@@ -133,7 +137,7 @@ def _opened(text: str, place: Place, session: Session) -> tuple[Metadata | None,
 
     opened, failure = None, None
     try:
-        opened = open_text(text, data_key_for=noting)
+        opened = open_text(text, data_key_for=noting, format=place.format(text))
     except KsecretsError as error:
         failure = error
     return (seen[0] if seen else None), opened, failure
@@ -144,7 +148,7 @@ def _not_encrypted(done: Examined, text: str, severity: Severity | None) -> None
     if severity is None:
         return
     try:
-        for _ in yaml.scan(text.removeprefix(BOM)):
+        for _ in place.format().scan(text.removeprefix(BOM)):
             pass
     except SyntaxRefused as error:
         done.findings.append(Finding.of(error, "not-yaml", place.path))
@@ -255,8 +259,7 @@ def _chosen(seen: Inspected, policy: Policy | None) -> bool:
     """Whether the file's own selector is that of the rules."""
     if policy is None:
         return True
-    wanted = (policy.selector.kind, policy.selector.value), policy.mac_only_encrypted
-    return wanted == (seen.metadata.selector, seen.metadata.mac_only_encrypted)
+    return seen.chosen_by(policy)
 
 
 def _dialects(done: Examined, seen: Inspected, text: str, opened: Opened | None) -> None:

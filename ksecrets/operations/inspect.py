@@ -9,13 +9,12 @@ from ksecrets.files.open import BOM, read_metadata
 from ksecrets.operations.writing import refuse_other_readers
 from ksecrets.rules.policy import Reader
 from ksecrets.rules.selector import Selector
-from ksecrets.text import yaml
 from ksecrets.text.node import BLOCK, PLAIN, SCALAR
-from ksecrets.text.resolve import resolve
 from ksecrets.values.token import PREFIX, is_token
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ksecrets.files.formats import Format
     from ksecrets.operations.session import Place
     from ksecrets.rules.policy import Policy
 
@@ -26,11 +25,13 @@ class Inspected:
     sealed: it says that it carries a seal (whether that holds, only a reader can tell). values: number of tokens.
     readers: by the rules' names. environment: under which it was sealed. plaintext_lines: lines of values that are
     plaintext and that the selector of `policy` wants encrypted (a half-decrypted file, or a rule that changed).
+    is_binary: it is a binary file: one value, which no selector leaves readable.
     readable_tokens: lines of tokens that the selector would leave readable.
     """
 
     __slots__ = (
         "environment",
+        "is_binary",
         "metadata",
         "place",
         "plaintext_lines",
@@ -43,6 +44,7 @@ class Inspected:
     def __init__(self, metadata: Metadata, place: Place) -> None:
         self.metadata = metadata
         self.place = place
+        self.is_binary = _is_binary(metadata, place)
         self.sealed = metadata.extension is not None
         self.environment = metadata.extension.environment if metadata.extension is not None else None
         self.values = 0
@@ -58,30 +60,31 @@ class Inspected:
         """Whether selector, environment and path are those that the rules give the file (readers not looked at)."""
         place = self.place
         policy = place.policy
-        if policy is not None:
-            chosen = (policy.selector.kind, policy.selector.value), policy.mac_only_encrypted
-            if chosen != (self.metadata.selector, self.metadata.mac_only_encrypted):
-                return False
-            if policy.environment != self.environment:
-                return False
+        if policy is not None and not (self.chosen_by(policy) and policy.environment == self.environment):
+            return False
         extension = self.metadata.extension
         path = extension.path if extension is not None else None
         return not self.plaintext_lines and (path == place.relative or place.relative is None)
+
+    def chosen_by(self, policy: Policy) -> bool:
+        """Whether the file's own selector is that of the rules. For a binary file there is nothing to choose."""
+        wanted = (policy.selector.kind, policy.selector.value), policy.mac_only_encrypted
+        return self.is_binary or wanted == (self.metadata.selector, self.metadata.mac_only_encrypted)
 
     def refuse_other_readers(self, policy: Policy) -> None:
         """Raises RuleViolation where the readers are not those of the rules."""
         refuse_other_readers(self.metadata, policy, self.place)
 
-    def look(self, text: str) -> None:
+    def look(self, text: str, format: Format) -> None:
         """Count tokens and find the lines; one pass over the text.
 
         Raises Tampered where the text has a metadata block that says something else: sops would read the first one.
         """
         body = text.removeprefix(BOM)
-        policy = self.place.policy
+        policy = self.place.policy if not self.is_binary else None
         selector = policy.selector if policy is not None else Selector(*self.metadata.selector)
-        choice = Choice(selector, yaml.scan(body) if selector.by_comment else ())
-        for node in yaml.scan(body):
+        choice = Choice(selector, format.scan(body) if selector.by_comment else ())
+        for node in format.scan(body):
             if node.kind == BLOCK and Metadata.from_tree(node.value) != self.metadata:
                 raise Tampered("has metadata blocks that differ", line=node.line)
             if node.kind != SCALAR or node.value == "" or node.frame.in_key:
@@ -94,8 +97,14 @@ class Inspected:
                     self.readable_tokens.append(node.line)
             elif chosen:
                 plain = node.style == PLAIN
-                if resolve(node.value, plain=plain, tag=node.tag)[1]:
+                if format.resolve(node.value, plain=plain, tag=node.tag)[1]:
                     self.plaintext_lines.append(node.line)
+
+
+def _is_binary(metadata: Metadata, place: Place) -> bool:
+    if metadata.extension is not None:
+        return metadata.extension.format == "binary"
+    return place.format().name == "binary"
 
 
 def inspect(text: str, place: Place) -> Inspected:
@@ -103,6 +112,7 @@ def inspect(text: str, place: Place) -> Inspected:
 
     Raises NotEncrypted, Tampered, SyntaxRefused; needs no key and contacts nobody.
     """
-    seen = Inspected(read_metadata(text), place)
-    seen.look(text)
+    format = place.format(text)
+    seen = Inspected(read_metadata(text, format), place)
+    seen.look(text, format)
     return seen

@@ -51,7 +51,7 @@ def earlier_version(place: Place, session: Session, asked: Asked = NOTHING) -> O
             wanted = _wanted(place, asked)
             if wanted is not None and identities_of(read_metadata(text)) != wanted:
                 continue
-            opened = open_text(text, data_key_for=session.key_for(place), keep_tokens=True)
+            opened = open_text(text, data_key_for=session.key_for(place), format=place.format(text), keep_tokens=True)
             check_environment(opened.metadata, place, session)
         except (NotEncrypted, NoIdentity, SyntaxRefused, UnicodeDecodeError):
             continue

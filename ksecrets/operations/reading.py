@@ -11,6 +11,7 @@ from ksecrets.storage import atomic
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ksecrets.envelope.metadata import Metadata
+    from ksecrets.files.formats import Format
     from ksecrets.files.open import Opened
     from ksecrets.operations.session import Place, Session
     from ksecrets.storage.atomic import Source
@@ -30,14 +31,19 @@ class Reading:
         self.source = source
 
 
-def read(path: str, text: str | None, session: Session) -> Reading:
-    """The text of a file and its place. `text` given: nothing is read, and `path` is only its name."""
+def read(path: str, text: str | None, session: Session, type: str | None = None) -> Reading:
+    """The text of a file and its place. `text` given: nothing is read, and `path` is only its name.
+
+    type: the name of its format, where that is not what its name says. The bytes of a binary file come as text that
+    ``encode("utf-8", "surrogateescape")`` gives back.
+    """
     place = session.place(path)
+    place.type = type
     if text is not None:
         return Reading(place, text, None)
     if path == "-":
         raise ConfigError("standard input was not read", file=path)
-    source = atomic.read(path)
+    source = atomic.read(path, any_bytes=place.format().name == "binary")
     return Reading(place, source.text, source)
 
 
@@ -72,6 +78,7 @@ def open_file(
         opened = open_text(
             reading.text,
             data_key_for=key_after_checks,
+            format=place.format(reading.text),
             require_seal=required and not ignore_mac and not unsealed,
             ignore_mac=ignore_mac,
             keep_tokens=keep_tokens,
@@ -175,10 +182,13 @@ def refuse_plaintext(place: Place) -> None:
     )
 
 
-def is_encrypted(text: str) -> bool:
-    """Whether a text has a metadata block. Raises SyntaxRefused where it is not YAML, Tampered for a broken block."""
+def is_encrypted(text: str, format: Format | None = None) -> bool:
+    """Whether a text has a metadata block. format: by its looks where none is given.
+
+    Raises SyntaxRefused where it is not in its format, Tampered for a broken block. Any bytes are a binary file.
+    """
     try:
-        read_metadata(text)
+        read_metadata(text, format)
     except NotEncrypted:
         return False
     return True
@@ -187,19 +197,6 @@ def is_encrypted(text: str) -> bool:
 def looks_encrypted(text: str) -> bool:
     """Whether a text has a token: also one whose block is broken, or that has conflict markers."""
     return "ENC[AES256_GCM," in text
-
-
-_OTHER_FORMATS = (".json", ".env", ".dotenv", ".ini", ".toml", ".properties", ".txt", ".pem", ".key", ".crt", ".p12")
-
-
-def refuse_other_formats(place: Place) -> None:
-    """Refuse to encrypt a file whose name says that it is no YAML: as YAML, it would mean something else."""
-    if place.path.lower().endswith(_OTHER_FORMATS):
-        raise SyntaxRefused(
-            "this version of ksecrets encrypts YAML only, and the name of this file says that it is something else",
-            file=place.path,
-            hint="put it into a YAML file as a value (key: |), or use sops for this file",
-        )
 
 
 def conflict_line(text: str) -> int | None:

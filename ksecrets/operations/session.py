@@ -7,6 +7,7 @@ import os
 from ksecrets import keys
 from ksecrets.envelope.wrap import reader_name, unwrap
 from ksecrets.errors import ConfigError, KsecretsError
+from ksecrets.files import formats
 from ksecrets.keys import LOCAL
 from ksecrets.keys.identities import Identities, child_environment
 from ksecrets.rules import load
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from ksecrets.envelope.metadata import Metadata
     from ksecrets.envelope.recipient import Identity, Recipient
+    from ksecrets.files.formats import Format
     from ksecrets.keys.remote import Access
     from ksecrets.repository.bulk import Bulk
     from ksecrets.repository.repository import Repository
@@ -36,9 +38,10 @@ class Place:
     path: as the user gave it, for messages. real: absolute, without symlinks; None for standard input.
     top: the top of the git working tree, or None outside of git. relative: the path below `top`, or outside of git
     below the folder of the rules, with `/`; None where there is neither. rules, policy: None where there are none.
+    type: the name of the format that the user gave (``--input-type``), or None.
     """
 
-    __slots__ = ("path", "policy", "real", "relative", "rules", "top")
+    __slots__ = ("path", "policy", "real", "relative", "rules", "top", "type")
 
     def __init__(
         self,
@@ -55,6 +58,11 @@ class Place:
         self.relative = relative
         self.rules = rules
         self.policy = policy
+        self.type: str | None = None
+
+    def format(self, encrypted: str | None = None) -> Format:
+        """The format of the file: its `type`, or by its name; encrypted: its text, for a name that says nothing."""
+        return formats.by_name(self.type) if self.type is not None else formats.for_file(self.path, encrypted)
 
     @property
     def environment(self) -> str | None:

@@ -5,16 +5,16 @@ Comments are only counted, and layout does not count: two texts with the same sh
 
 from __future__ import annotations
 
+from ksecrets.files.formats import seen
 from ksecrets.files.open import BOM
-from ksecrets.text import yaml
 from ksecrets.text.node import ALIAS, BLOCK, COMMENT, DOCUMENT, END, LIST, MAP, PLAIN, SCALAR
-from ksecrets.text.resolve import resolve
 from ksecrets.values.token import is_token
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Final, TypeAlias
 
+    from ksecrets.files.formats import Format, Resolve
     from ksecrets.text.node import Node
 
     Key: TypeAlias = "tuple[str | int, int]"  # with its ordinal, where the same key stands twice
@@ -71,12 +71,16 @@ class Shape:
         self.tokens: list[str] = []
 
 
-def shape(text: str, how: int = VALUES) -> Shape:
-    """The shape of a text; its metadata block is no part of it. Raises SyntaxRefused where it is not YAML."""
+def shape(text: str, how: int = VALUES, format: Format | None = None) -> Shape:
+    """The shape of a text; its metadata block is no part of it. format: by its looks where none is given.
+
+    Raises SyntaxRefused where the text is not in its format.
+    """
+    format = format or seen(text)
     found = Shape()
     open_: list[Collection] = []
     encrypted = False
-    for node in yaml.scan(text.removeprefix(BOM)):
+    for node in format.scan(text.removeprefix(BOM)):
         kind = node.kind
         if kind == COMMENT:
             found.comments.append("" if how != VALUES and is_token(node.value.strip()) else node.value.strip())
@@ -91,7 +95,7 @@ def shape(text: str, how: int = VALUES) -> Shape:
             continue
         item: Item
         if kind == SCALAR:
-            item = _value(node, how, found.tokens)
+            item = _value(node, how, found.tokens, format.resolve)
         elif kind == ALIAS:
             item = Value("alias", f"*{node.anchor}", hash(("alias", node.anchor)))
         elif kind in (MAP, LIST):
@@ -118,7 +122,7 @@ def _key(node: Node) -> str:
     return str(node.key)
 
 
-def _value(node: Node, how: int, tokens: list[str]) -> Value:
+def _value(node: Node, how: int, tokens: list[str], resolve: Resolve) -> Value:
     text = node.value
     if text.startswith("ENC[") and is_token(text):
         tokens.append(text)

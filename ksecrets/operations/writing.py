@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ksecrets.envelope.recipient import Stanza
+    from ksecrets.files.formats import Format
     from ksecrets.files.open import Opened
     from ksecrets.operations.asked import Asked
     from ksecrets.operations.session import Place, Session
@@ -140,19 +141,22 @@ def seal_file(
     confirmed: bool = False,
     fresh: bool = False,
     policy: Policy | None = None,
+    format: Format | None = None,
 ) -> Encrypted:
     """Encrypt a plaintext for a place; nothing is written to the disk.
 
     previous: the encrypted version before, opened and verified with its tokens, or None. asked: what the caller names
     where rules are silent. same_readers: refuse where its readers are not those of the rules (otherwise they are made
     so: `updatekeys`). confirmed: somebody looked at what was done to `previous` since it lost its seal. fresh: a new
-    data key in any case (`rotate`). policy: in place of what `policy_for` finds, from a caller who has compared it.
+    data key in any case (`rotate`). policy: in place of what `policy_for` finds, from a caller who has compared
+    it. format: of the plaintext, where it is not that of `previous`, or without one that of the place.
     """
+    format = format or (previous.format if previous is not None else place.format())
     policy = policy or policy_for(place, previous, asked, session)
     if previous is not None and not confirmed:
         refuse_lost_seal(previous.metadata, place, session)
     try:
-        return _sealed(place, plaintext, session, previous, policy, same_readers, fresh)
+        return _sealed(place, plaintext, session, previous, policy, same_readers, fresh, format)
     except KsecretsError as error:
         raise error.at(place.path) from None
 
@@ -165,6 +169,7 @@ def _sealed(
     policy: Policy,
     same_readers: bool,
     fresh: bool,
+    format: Format,
 ) -> Encrypted:
     if previous is not None and same_readers:
         refuse_other_readers(previous.metadata, policy, place)
@@ -198,12 +203,15 @@ def _sealed(
             plaintext,
             data_key=key,
             metadata=metadata.replace(lastmodified=before),
+            format=format,
             comments=policy.comments,
             old_tokens=tokens,
         )
         if same.text == previous.text:
             return _result(place, policy, same.text, same.values, changed=False, new_key=False)
-    sealed = seal_text(plaintext, data_key=key, metadata=metadata, comments=policy.comments, old_tokens=tokens)
+    sealed = seal_text(
+        plaintext, data_key=key, metadata=metadata, format=format, comments=policy.comments, old_tokens=tokens
+    )
     if sealed.sops_refuses:
         if policy.sops_compatible == "require":
             raise RuleViolation(

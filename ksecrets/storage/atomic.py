@@ -45,9 +45,10 @@ class Source:
         return f"Source({self.path!r})"
 
 
-def read(path: str) -> Source:
+def read(path: str, *, any_bytes: bool = False) -> Source:
     """The text of the file (or pipe) at `path`, as strict UTF-8, nothing translated or stripped.
 
+    any_bytes: what is no UTF-8 comes as Python's surrogate escapes, from which it can be told exactly.
     Raises KsecretsError where it cannot be read, SyntaxRefused where it is not UTF-8.
     """
     try:
@@ -55,7 +56,7 @@ def read(path: str) -> Source:
             raw = stream.readall()
     except OSError as error:
         raise explained(error, path, "cannot be read") from None
-    return Source(path, decoded(raw, path))
+    return Source(path, raw.decode("utf-8", "surrogateescape") if any_bytes else decoded(raw, path))
 
 
 def decoded(raw: bytes, path: str) -> str:
@@ -256,7 +257,7 @@ def _keep_attributes(fd: int, target: str, path: str) -> None:
 def _still_holds(target: str, expected: Source) -> bool:
     try:
         with open(target, "rb", buffering=0) as stream:
-            return stream.readall() == expected.text.encode("utf-8")
+            return stream.readall() == expected.text.encode("utf-8", "surrogateescape")
     except FileNotFoundError:
         return False
 

@@ -1,45 +1,49 @@
-"""One value out of a plaintext: a scalar's content, or the YAML of a collection."""
+"""One value out of a plaintext: a scalar's content, or the source of a collection."""
 
 from __future__ import annotations
 
-from ksecrets.errors import KsecretsError
+from ksecrets.errors import NoSuchValue
+from ksecrets.text import yaml
 from ksecrets.text.node import ALIAS, DOCUMENT_END, END, LIST, MAP, SCALAR
 from ksecrets.text.path import format as format_path
-from ksecrets.text.yaml import scan
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from ksecrets.text.node import Node
+
+    Scan = Callable[[str], Iterator[Node]]
 
 _MAX_ALIASES = 100
 
 
-def extract(text: str, path: tuple[str | int, ...]) -> str:
-    """The value at a path of the first document.
+def extract(text: str, path: tuple[str | int, ...], scan: Scan = yaml.scan) -> str:
+    """The value at a path of the first document. scan: reads the format of the text.
 
     A scalar's content comes without quotes; a collection as its source, moved to the left margin, with comments. An
     alias is followed. Where a key stands twice, the last one counts, as it does for Helm.
-    Raises KsecretsError where there is nothing at the path; SyntaxRefused where the text is not YAML.
+    Raises KsecretsError where there is nothing at the path; SyntaxRefused where the text is not in its format.
     """
     body = text.removeprefix("\ufeff")
-    nodes = _first_document(body)
+    nodes = _first_document(body, scan)
     if not path:
         return text
     found = _find(nodes, path)
     if found is None:
-        raise KsecretsError("there is no such value", path=format_path(path), hint=_nearest(nodes, path))
+        raise NoSuchValue("there is no such value", path=format_path(path), hint=_nearest(nodes, path))
     if found.kind == SCALAR:
         return found.value
     return _source(body, nodes, found)
 
 
-def is_collection(text: str, path: tuple[str | int, ...]) -> bool:
+def is_collection(text: str, path: tuple[str | int, ...], scan: Scan = yaml.scan) -> bool:
     """Whether a mapping or a list stands at a path of the first document."""
-    found = _find(_first_document(text.removeprefix("\ufeff")), path)
+    found = _find(_first_document(text.removeprefix("\ufeff"), scan), path)
     return found is not None and found.kind in (MAP, LIST)
 
 
-def _first_document(body: str) -> list[Node]:
+def _first_document(body: str, scan: Scan) -> list[Node]:
     nodes = []
     for node in scan(body):
         if node.kind in (SCALAR, ALIAS, MAP, LIST, END) and not node.frame.in_key:

@@ -7,7 +7,7 @@ one costs the others nothing.
 
 from __future__ import annotations
 
-from ksecrets.errors import UsageError
+from ksecrets.errors import SyntaxRefused, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from typing import Any, Final, Protocol
 
     from ksecrets.envelope.metadata import Tree
-    from ksecrets.errors import SyntaxRefused
     from ksecrets.text.node import Frame, Lane, Node
+    from ksecrets.text.path import Path
 
     class Scan(Protocol):
         def __call__(self, text: str, first_line: int = 1, lane: Lane | None = None) -> Iterator[Node]: ...
@@ -58,11 +58,34 @@ if TYPE_CHECKING:
         def end(self) -> None: ...
 
 
+_FIRST_LOOK: Final = 200  # characters
+
 NAMES: Final = ("yaml", "json", "dotenv", "ini", "binary")
 """All formats of sops, by the names that ``--input-type`` takes."""
 
-_READY: Final = ("yaml",)
-"""Those that there is a module for."""
+
+class Nothing:
+    """The `Watch` of a format in which sops reads every structure."""
+
+    __slots__ = ()
+
+    def __init__(self, reasons: list[str]) -> None:
+        pass
+
+    def node(self, node: Node) -> None:
+        """Any node."""
+
+    def entry(self, key: str | int | None, form: str, line: int) -> None:
+        """An entry of a mapping."""
+
+    def merges_a_scalar(self, line: int) -> None:
+        """A plain key ``<<`` with a scalar behind it."""
+
+    def begin(self, kind: int, key: str | int | None, form: str | None, line: int) -> None:
+        """A collection opens."""
+
+    def end(self) -> None:
+        """A collection closes."""
 
 
 class Format:
@@ -92,10 +115,15 @@ class Format:
     restored: a source for a value of which no original is known.
     list_comments: sops writes an encrypted comment in a list as an item.
 
+    Of values in a plaintext:
+    set_value: the text with a value at a path. unset_value: the text without one. Both keep every other byte (see
+    `text.patch`). blank: how a new file of this path begins in an editor.
+
     refusal: for a plaintext whose encryption does not give it back, the reason that the format knows, or None.
     """
 
     __slots__ = (
+        "blank",
         "carried",
         "cut",
         "find",
@@ -110,7 +138,9 @@ class Format:
         "restored",
         "scan",
         "search",
+        "set_value",
         "sops_refuses",
+        "unset_value",
         "watch",
     )
 
@@ -131,6 +161,9 @@ class Format:
         fits: Callable[[str, str], bool],
         keeps_its_meaning: Callable[[str, str, Node], bool],
         restored: Callable[[str, Node, str, bytes], str],
+        set_value: Callable[[str, Path, object], str] | None = None,
+        unset_value: Callable[[str, Path], str] | None = None,
+        blank: Callable[[str], str] = lambda _: "",
         list_comments: bool = False,
         refusal: Callable[[str], SyntaxRefused | None] = lambda _: None,
     ) -> None:
@@ -148,22 +181,80 @@ class Format:
         self.fits = fits
         self.keeps_its_meaning = keeps_its_meaning
         self.restored = restored
+        self.set_value = set_value or self._no_value
+        self.unset_value = unset_value or self._no_value
+        self.blank = blank
         self.list_comments = list_comments
         self.refusal = refusal
 
     def __repr__(self) -> str:
         return f"<Format {self.name}>"
 
+    def _no_value(self, text: str, path: Path, value: object = None) -> str:
+        raise UsageError(f"{self.name} files have no values that can be set one by one", hint="use `ksecrets edit`")
+
 
 def by_name(name: str) -> Format:
-    """The format of a name. Raises UsageError for a name that is none, or that this version does not know yet."""
+    """The format of a name. Raises UsageError for a name that is none."""
     if name == "yaml":
         from ksecrets.files.formats.yaml import YAML
 
         return YAML
-    if name not in NAMES:
-        raise UsageError(f"no such format: {name}", hint=f"there are {', '.join(NAMES)}")
-    raise UsageError(f"this version of ksecrets does not know {name} files yet", hint="use sops for this file")
+    if name == "dotenv":
+        from ksecrets.files.formats.dotenv import DOTENV
+
+        return DOTENV
+    if name == "ini":
+        from ksecrets.files.formats.ini import INI
+
+        return INI
+    if name == "json":
+        from ksecrets.files.formats.json import JSON
+
+        return JSON
+    if name == "binary":
+        from ksecrets.files.formats.binary import BINARY
+
+        return BINARY
+    raise UsageError(f"no such format: {name}", hint=f"there are {', '.join(NAMES)}")
+
+
+def seen(text: str) -> Format:
+    """The format of an encrypted text by its looks. JSON and binary look alike: JSON; a seal tells them apart."""
+    if "\nsops:" not in text and not text.startswith("sops:"):
+        if text[:_FIRST_LOOK].lstrip("\ufeff \t\r\n").startswith("{"):
+            from ksecrets.text import jsonblock
+
+            try:
+                if jsonblock.search(text.removeprefix("\ufeff")) is not None:
+                    return by_name("json")
+            except SyntaxRefused:
+                pass  # a flow mapping of YAML
+        elif "\nsops_mac=" in text or text.startswith("sops_mac="):
+            return by_name("dotenv")
+        elif "\n[sops]" in text or text.startswith("[sops]"):
+            return by_name("ini")
+    return by_name("yaml")
+
+
+def for_file(path: str, text: str | None = None) -> Format:
+    """The format of a file by its name; where that says nothing, and for standard input, by its looks.
+
+    text: what stands in the file, where that is encrypted. Without it, a name that says nothing means binary, and
+    standard input (``-``) YAML.
+    """
+    if path == "-":
+        return seen(text) if text is not None else by_name("yaml")
+    name = name_for(path)
+    if name == "binary" and text is not None and not _is_wrapper(text):
+        return seen(text)
+    return by_name(name)
+
+
+def _is_wrapper(text: str) -> bool:
+    """Whether an encrypted text can be that of a binary file: its first key is ``data``."""
+    start = text[:_FIRST_LOOK].lstrip("\ufeff \t\r\n")
+    return start[:1] == "{" and start[1:].lstrip().startswith('"data"')
 
 
 def name_for(path: str) -> str:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ksecrets.envelope.metadata import Tree
     from ksecrets.files.sopsreads import Watch
     from ksecrets.text.node import Node
+    from ksecrets.text.path import Path
 
 
 class _Placement:
@@ -78,6 +79,18 @@ def _watch(reasons: list[str]) -> Watch:
     return Watch(reasons)
 
 
+def _set_value(text: str, path: Path, value: object) -> str:
+    from ksecrets.text.patch import set_value
+
+    return set_value(text, path, value)
+
+
+def _unset_value(text: str, path: Path) -> str:
+    from ksecrets.text.patch import unset_value
+
+    return unset_value(text, path)
+
+
 def _refusal(plaintext: str) -> SyntaxRefused | None:
     if block.last_break(plaintext, len(plaintext)):
         return None
@@ -103,6 +116,9 @@ YAML = Format(
     fits=fits,
     keeps_its_meaning=keeps_its_meaning,
     restored=restored,
+    set_value=_set_value,
+    unset_value=_unset_value,
+    blank="# {}: every value that is saved here is encrypted\n".format,
     list_comments=True,
     refusal=_refusal,
 )

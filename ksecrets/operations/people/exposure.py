@@ -199,9 +199,8 @@ class _Search:
         """Where two versions have the same value; None where one of them cannot be opened."""
         key = self._session.key_for(Place("-"))
         try:
-            before, after = (
-                places(shape(open_text(version.text, data_key_for=key).plaintext)) for version in (old, new)
-            )
+            opened = [open_text(version.text, data_key_for=key) for version in (old, new)]
+            before, after = (places(shape(each.plaintext, format=each.format)) for each in opened)
         except KsecretsError:
             return None
         return {where for where in before.keys() & after.keys() if before[where] == after[where]}
