@@ -25,9 +25,11 @@ _MODULES: dict[str, tuple[str, str | None]] = {
     "kms": ("AWS KMS", "ksecrets.keys.aws"),
     "gcp_kms": ("Google Cloud KMS", "ksecrets.keys.gcp"),
     "azure_kv": ("Azure Key Vault", "ksecrets.keys.azure"),
-    "hc_vault": ("HashiCorp Vault", None),
+    "hc_vault": ("HashiCorp Vault", "ksecrets.keys.vault"),
     "hckms": ("Huawei Cloud KMS", None),
     "pgp": ("PGP", "ksecrets.keys.pgp"),
+    "pkcs11": ("PKCS#11", None),
+    "fortanix": ("Fortanix DSM", None),
 }
 LOCAL = frozenset(("age", "pgp"))
 """The services whose keys the user has; all others are asked over a network, or through a library of somebody else."""

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ksecrets.envelope.emit import metadata_lines
-from ksecrets.envelope.metadata import DEFAULT_SELECTOR, SELECTORS, SERVICES, Extension, Metadata, is_rfc3339
+from ksecrets.envelope.metadata import DEFAULT_SELECTOR, FOREIGN, SELECTORS, SERVICES, Extension, Metadata, is_rfc3339
 from ksecrets.envelope.recipient import Stanza, context_mapping, context_text
 from ksecrets.errors import KsecretsError, SyntaxRefused, Tampered
 
@@ -43,14 +43,65 @@ def test_a_tree_comes_back_in_the_order_of_sops() -> None:
 
 
 def test_every_service_comes_back_with_every_field() -> None:
-    assert set(ALL_SERVICES) == set(SERVICES)
+    assert set(ALL_SERVICES) == set(SERVICES) - set(FOREIGN)
     metadata = Metadata.from_tree(tree(**ALL_SERVICES))
-    assert {stanza.service for stanza in metadata.stanzas} == set(SERVICES)
+    assert {stanza.service for stanza in metadata.stanzas} == set(ALL_SERVICES)
     again = metadata.to_tree()
     for service, entries in ALL_SERVICES.items():
         assert again[service] == entries
         (entry,) = again[service]
         assert list(entry) == sorted(entry)
+
+
+HSM = {"created_at": TIME, "enc": "e", "service": "pkcs11", "uri": "pkcs11:token=t;object=o"}
+DSM = {"created_at": TIME, "enc": "e", "endpoint": "https://d", "key_id": "k", "service": "fortanix"}
+
+
+def test_readers_that_sops_does_not_know_stand_in_our_block() -> None:
+    """sops ignores the block; next to its own lists it would lose them, or refuse the file."""
+    block = {"version": "1", "kid": "k", "readers": [DSM, HSM]}
+    metadata = Metadata.from_tree(tree(ksecrets=block))
+    (group,) = metadata.groups
+    assert [stanza.service for stanza in group] == ["age", "fortanix", "pkcs11"]
+    assert group[2] == Stanza("pkcs11", {name: value for name, value in HSM.items() if name != "service"})
+    again = metadata.to_tree()
+    assert set(again) & {"pkcs11", "fortanix"} == set()
+    assert again["ksecrets"] == dict(sorted(block.items()))
+    assert Metadata.from_tree(again) == metadata
+    alone = Metadata.from_tree(tree(age=None, ksecrets=block))
+    assert [stanza.service for stanza in alone.stanzas] == ["fortanix", "pkcs11"]
+    assert Metadata.from_tree(alone.to_tree()) == alone
+    with pytest.raises(ValueError, match="extension"):
+        metadata.replace(extension=None).to_tree()
+
+
+def test_readers_that_sops_does_not_know_in_key_groups() -> None:
+    groups = [{"age": [{"recipient": "r", "enc": "e"}]}, {"age": [], "hc_vault": []}]
+    block = {"version": "1", "kid": "k", "readers": [{**HSM, "group": "1"}]}
+    metadata = Metadata.from_tree(tree(age=None, key_groups=groups, shamir_threshold="2", ksecrets=block))
+    assert [[stanza.service for stanza in group] for group in metadata.groups] == [["age"], ["pkcs11"]]
+    assert Metadata.from_tree(metadata.to_tree()) == metadata
+    assert metadata.to_tree()["ksecrets"] == dict(sorted(block.items()))
+    with pytest.raises(Tampered, match=r"key_groups\[1\]"):
+        Metadata.from_tree(tree(age=None, key_groups=groups, shamir_threshold="2"))
+
+
+@pytest.mark.parametrize(
+    ("readers", "named"),
+    [
+        ("x", "sops.ksecrets.readers"),
+        (["x"], r"sops.ksecrets.readers\[0\]"),
+        ([{**HSM, "service": "age"}], r"sops.ksecrets.readers\[0\]"),
+        ([{**HSM, "service": ""}], r"sops.ksecrets.readers\[0\].service"),
+        ([{**HSM, "group": "1"}], "sops.ksecrets.readers"),
+        ([{**HSM, "group": "-1"}], r"sops.ksecrets.readers\[0\].group"),
+        ([{**HSM, "uri": ""}], r"sops.ksecrets.readers\[0\].uri"),
+        ([{**HSM, "odd": "x"}], r"sops.ksecrets.readers\[0\].odd"),
+    ],
+)
+def test_damaged_readers_in_our_block(readers: object, named: str) -> None:
+    with pytest.raises(Tampered, match=named):
+        Metadata.from_tree(tree(ksecrets={"version": "1", "kid": "k", "readers": readers}))
 
 
 def test_the_fields_of_aws_that_may_be_absent() -> None:
