@@ -102,6 +102,10 @@ class AlreadyEncrypted(KsecretsError):
     """The file that was to be encrypted is encrypted."""
 
 
+class NoSuchValue(KsecretsError):
+    """Nothing stands at the path that was asked for."""
+
+
 class NoIdentity(KsecretsError):
     """None of the identities at hand opens the data key. found_any: whether there was an identity at all."""
 

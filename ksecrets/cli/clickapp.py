@@ -7,7 +7,7 @@ import os
 import click
 
 from ksecrets._version import __version__
-from ksecrets.cli.table import COMMANDS, GROUPS, QUIET, Argument, Command, Option
+from ksecrets.cli.table import COMMANDS, CONFIG, GROUPS, QUIET, Argument, Command, Option
 from ksecrets.errors import EXIT_INTERRUPTED
 
 TYPE_CHECKING = False
@@ -42,7 +42,7 @@ def application() -> click.Group:
     top = click.Group(
         PROGRAM,
         help="Encrypted Helm values in git: value by value, byte-exact, in the format of sops.",
-        params=[_quiet()],
+        params=[_quiet(), _option(CONFIG)],
         context_settings={**_SETTINGS, "color": False if os.environ.get("NO_COLOR") else None},
     )
     click.version_option(__version__, message="%(prog)s %(version)s", prog_name=PROGRAM)(top)
@@ -68,7 +68,7 @@ class _Parsed(click.Command):
         params: list[click.Parameter] = [_argument(argument, command) for argument in command.arguments]
         if not command.whole:
             params += [_option(option) for option in command.options]
-            params.append(_quiet())
+            params += [_quiet(), _option(CONFIG)]
         super().__init__(
             command.words[-1],
             params=params,
@@ -96,7 +96,9 @@ class _Parsed(click.Command):
         values = dict(ctx.params)
         if self.entry.whole:
             return self.entry, {key: list(value) for key, value in values.items()}
-        values["quiet"] = values["quiet"] or bool(ctx.find_root().params.get("quiet"))
+        above = ctx.find_root().params
+        values["quiet"] = values["quiet"] or bool(above.get("quiet"))
+        values["config"] = above.get("config") if values["config"] is None else values["config"]
         return self.entry, values
 
 

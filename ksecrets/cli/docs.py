@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from ksecrets.cli.table import COMMANDS, ENVIRONMENT, EXIT_CODES, QUIET, Command, Option
+from ksecrets.cli.table import COMMANDS, CONFIG, ENVIRONMENT, EXIT_CODES, QUIET, Command, Option
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -105,7 +105,11 @@ def _command(command: Command) -> Iterator[str]:
         yield from _findings()
     if not command.whole and not command.hidden:
         yield ""
-        yield f"Also {' or '.join(f'`{each}`' for each in QUIET.names)}: {QUIET.help[0].lower()}{QUIET.help[1:]}"
+        yield f"Also {_everywhere(QUIET)} {_everywhere(CONFIG)}"
+
+
+def _everywhere(option: Option) -> str:
+    return f"{' or '.join(f'`{each}`' for each in option.names)}: {option.help[0].lower()}{option.help[1:]}"
 
 
 def _findings() -> Iterator[str]:

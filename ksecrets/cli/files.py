@@ -6,6 +6,8 @@ first failure.
 
 from __future__ import annotations
 
+import sys
+
 import ksecrets
 from ksecrets.cli import streams
 from ksecrets.errors import KsecretsError, UsageError
@@ -74,7 +76,9 @@ def decrypt(
     path, text = _input(file, filename_override)
     try:
         if extract is not None:
-            data = _extract(path, text, extract, ignore_mac, require_seal, session)
+            data = ksecrets.get(
+                path, extract, text=text, ignore_mac=ignore_mac, require_seal=require_seal, session=session
+            )
         else:
             data = ksecrets.decrypt(
                 path, text=text, ignore_mac=ignore_mac, require_seal=require_seal, session=session
@@ -155,6 +159,10 @@ def _values(count: int) -> str:
 
 
 def _only(files: Sequence[str]) -> str:
+    if not files:
+        if sys.stdin is not None and sys.stdin.isatty():
+            raise UsageError("name a file, or - for standard input")
+        return STDIN
     if len(files) > 1:
         raise UsageError("only one file can go to standard output", hint="give -i to work on each file in its place")
     return files[0]
@@ -165,7 +173,7 @@ def _refuse_in_place(files: Sequence[str], output: str | None, filename_override
         raise UsageError("--output does not go with -i")
     if filename_override is not None:
         raise UsageError("--filename-override does not go with -i: a file is what its path says")
-    if STDIN in files:
+    if STDIN in files or not files:
         raise UsageError("standard input has no place to write to")
 
 
@@ -179,16 +187,6 @@ def _input(file: str, filename_override: str | None) -> tuple[str, str | None]:
     from ksecrets.storage import atomic
 
     return filename_override, atomic.read(file).text
-
-
-def _extract(
-    path: str, text: str | None, key: str, ignore_mac: bool, require_seal: bool, session: ksecrets.Session
-) -> str:
-    if ignore_mac:
-        raise UsageError("--extract does not go with --ignore-mac")
-    if require_seal:
-        session.environ = {**session.environ, "KSECRETS_REQUIRE_SEAL": "1"}
-    return ksecrets.get(path, key, text=text, session=session)
 
 
 def _put(data: str, output: str | None, mode: int) -> None:

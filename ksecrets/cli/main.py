@@ -51,7 +51,8 @@ def _run(words: list[str], *, given: bool) -> int:
     if call is None:
         from ksecrets.cli import clickapp
 
-        parsed = clickapp.parse(words if given else None)
+        old = _old_style(words)
+        parsed = clickapp.parse(old or (words if given else None))
         if isinstance(parsed, int):
             return parsed
         call = parsed
@@ -62,7 +63,24 @@ def _run(words: list[str], *, given: bool) -> int:
         lean.ON = True
     command, values = call
     streams.quiet = values.pop("quiet", False)
+    config = values.pop("config", None)
+    if config is not None:
+        from os import environ
+
+        environ["SOPS_CONFIG"] = config
     return work_of(command)(**values) or 0
+
+
+def _old_style(words: list[str]) -> list[str] | None:
+    from os import environ, path
+
+    from ksecrets.cli.oldstyle import rewritten
+    from ksecrets.cli.table import COMMANDS
+
+    if "_KSECRETS_COMPLETE" in environ:
+        return None
+    commands = {command.words[0] for command in COMMANDS}
+    return rewritten(words, commands, bool(words) and path.isfile(words[-1]))
 
 
 def work_of(command: Command) -> Callable[..., int | None]:
@@ -93,7 +111,7 @@ def first_stage(words: Sequence[str]) -> tuple[Command, Values] | None:
 
 
 def _values(command: Command, words: list[str]) -> tuple[Command, Values] | None:
-    from ksecrets.cli.table import QUIET
+    from ksecrets.cli.table import CONFIG, QUIET
 
     if command.whole:
         return command, {command.arguments[0].key: words}
@@ -101,9 +119,10 @@ def _values(command: Command, words: list[str]) -> tuple[Command, Values] | None
         option.key: () if option.many else None if option.metavar else False for option in command.options
     }
     values["quiet"] = False
+    values["config"] = None
     if command.separator:
         values["after"] = None
-    options = {name: option for option in (*command.options, QUIET) for name in option.names}
+    options = {name: option for option in (*command.options, QUIET, CONFIG) for name in option.names}
     plain: list[str] = []
     rest = iter(words)
     for word in rest:

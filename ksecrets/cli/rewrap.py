@@ -19,9 +19,9 @@ _SHOWN = 50  # lines about files that are in order or were written; beyond, only
 
 
 def updatekeys(
-    files: Sequence[str], env: str | None, changed_since: str | None, dry_run: bool, json: bool
+    files: Sequence[str], env: str | None, changed_since: str | None, dry_run: bool, yes: bool, json: bool
 ) -> int | None:
-    """The command `updatekeys`."""
+    """The command `updatekeys`. `yes` is there for those who know it from sops."""
     _refuse_stdin(files)
     return _run(
         lambda session, progress: ksecrets.updatekeys_all(

@@ -83,8 +83,14 @@ class Command:
 QUIET = Option("-q/--quiet", "Say nothing on standard error but warnings and errors.")
 """For every command, before or after its name; it is no argument of the functions."""
 
+CONFIG = Option(
+    "--config", "Rules of sops for files that no configuration rules: as SOPS_CONFIG.", metavar="FILE", file=True
+)
+"""For every command, as QUIET."""
+
 _FILE = Argument("file", "FILE", file=True)
 _FILES = Argument("files", "FILE...", many=True, file=True)
+_MAYBE_FILES = Argument("files", "[FILE]...", many=True, required=False, file=True)
 _PATHS = Argument("paths", "[PATH]...", many=True, required=False, file=True)
 _TREES = Argument("files", "[PATH]...", many=True, required=False, file=True)
 _ENV = Option("--env", "Only files of this environment.", metavar="NAME")
@@ -95,7 +101,7 @@ _JSON = Option("--json", "Print JSON.")
 _NAMED = Option("--filename-override", "The path by which the rules apply.", metavar="PATH", file=True)
 _PATH_FORM = 'PATH is a.b[0].c, or as in sops \'["a"]["b"][0]\'.'
 _HELM = Option("--helm", "This Helm; else $HELM_BIN, else the one of the PATH.", metavar="PATH", file=True)
-_DASH = "FILE - is standard input."
+_DASH = "FILE - is standard input, and so is no FILE at all."
 _REQUIRE_SEAL = Option("--require-seal", "Refuse a file without a valid seal.")
 _COMMAND = Argument("command", "[COMMAND]", required=False)
 _COMMAND_FORM = "COMMAND is one text for the shell; as words behind -- it is run without one. Its exit code is ours."
@@ -178,7 +184,7 @@ COMMANDS = (
         "encrypt",
         "cli.files:encrypt",
         "Encrypt files.",
-        arguments=(_FILES,),
+        arguments=(_MAYBE_FILES,),
         options=(
             Option("-i/--in-place", "Put the result in the place of each file."),
             _OUTPUT,
@@ -194,7 +200,7 @@ COMMANDS = (
         "decrypt",
         "cli.files:decrypt",
         "Decrypt files, byte for byte as they were.",
-        arguments=(_FILES,),
+        arguments=(_MAYBE_FILES,),
         options=(
             Option("-i/--in-place", "Put the plaintext in the place of each file."),
             _OUTPUT,
@@ -221,7 +227,8 @@ COMMANDS = (
         "cli.values:get",
         "Print one value.",
         arguments=(_FILE, _KEY),
-        text=f"{_PATH_FORM} {_DASH} The value is printed as it is; a line break is added on a terminal only.",
+        text=f"{_PATH_FORM} FILE - is standard input. The value is printed as it is; a line break is added on a "
+        "terminal only.",
         hot=True,
     ),
     Command(
@@ -233,16 +240,20 @@ COMMANDS = (
             Option("--value-file", "Read the value from this file, every byte of it.", metavar="FILE", file=True),
             Option("--value-stdin", "Read the value from standard input, every byte of it."),
             Option("--json", "The value is JSON: a number, true, null, a list, ..."),
+            Option("--text", "The value is text, whatever it looks like."),
+            Option("--idempotent", "As in sops; a value that is there already changes nothing in any case."),
         ),
-        text=f"{_PATH_FORM} Without a value, it is asked for on a terminal (and not shown); elsewhere standard input "
-        "is read, and one line break at its end does not count. VALUE as an argument can be seen in the history of the "
-        "shell and in the list of processes.",
+        text=f"{_PATH_FORM} With a PATH in the form of sops, the value is what it is for sops, where it is JSON: "
+        "'\"text\"', 5, {...}. Without a value, it is asked for on a terminal (and not shown); elsewhere standard "
+        "input is read, and one line break at its end does not count. VALUE as an argument can be seen in the history "
+        "of the shell and in the list of processes.",
     ),
     Command(
         "unset",
         "cli.values:unset",
         "Remove one value with its key.",
         arguments=(_FILE, _KEY),
+        options=(Option("--idempotent", "Where there is no such value, do nothing."),),
         text=_PATH_FORM,
     ),
     Command(
@@ -250,7 +261,13 @@ COMMANDS = (
         "cli.rewrap:updatekeys",
         "Make the readers of files those of the configuration.",
         arguments=(_TREES,),
-        options=(_ENV, _SINCE, Option("--dry-run", "Say what would change, and write nothing; needs no key."), _JSON),
+        options=(
+            _ENV,
+            _SINCE,
+            Option("--dry-run", "Say what would change, and write nothing; needs no key."),
+            Option("-y/--yes", "As in sops; nothing is asked in any case."),
+            _JSON,
+        ),
         text="Without PATH: every file of the repository that a rule is about; of a folder those below it. Where a "
         "reader was taken out, the file gets a new data key. Files that are in order are not opened. One that fails "
         "does not stop the others; interrupted, the same command goes on with what is left.",
@@ -526,7 +543,18 @@ COMMANDS = (
         "git setup",
         "cli.setup:git_setup",
         "Set up git of this clone (a fresh clone needs it once).",
-        options=(Option("--hooks", "Also run `guard` before each commit, beside your own hook."),),
+        options=(
+            Option("--hooks", "Also run `guard` before each commit, beside your own hook."),
+            Option("--filter", "Plaintext working copies: git encrypts what you add, and decrypts what it checks out."),
+            Option("--no-filter", "No plaintext working copies any more."),
+        ),
+    ),
+    Command(
+        "git filter",
+        "gitting.filter:main",
+        "Encrypt and decrypt files for git: git calls this.",
+        hot=True,
+        hidden=True,
     ),
     Command(
         "git textconv",
@@ -633,9 +661,13 @@ ENVIRONMENT = (
     ("SOPS_KMS_ARN, SOPS_GCP_KMS_IDS", "The same, as `--kms` and `--gcp-kms`."),
     ("SOPS_AZURE_KEYVAULT_URLS, SOPS_VAULT_URIS", "The same, as `--azure-kv` and `--hc-vault-transit`."),
     ("SOPS_HUAWEICLOUD_KMS_IDS", "The same, as `--hckms`."),
-    ("KSECRETS_REFERENCES", "Under Helm: the services of `ref+...` that may be asked, with commas; see from-helm-secrets."),
+    (
+        "KSECRETS_REFERENCES",
+        "Under Helm: the services of `ref+...` that may be asked, with commas; see from-helm-secrets.",
+    ),
     ("KSECRETS_REQUIRE_SEAL", "1: as `--require-seal`, for every command."),
     ("SOPS_EDITOR, KSECRETS_EDITOR, VISUAL, EDITOR", "The editor of `edit`; the first that is set."),
+    ("SOPS_CONFIG", "A .sops.yaml that holds for files that no .ksecrets.yaml rules, instead of the nearest one."),
     ("NO_COLOR", "Set to anything: no colours."),
     ("KSECRETS_TRACEBACK", "1: show the traceback of a bug (without values)."),
 )

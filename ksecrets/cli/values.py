@@ -6,7 +6,7 @@ import sys
 
 import ksecrets
 from ksecrets.cli import streams
-from ksecrets.errors import KsecretsError, UsageError
+from ksecrets.errors import KsecretsError, NoSuchValue, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,23 +32,39 @@ def get(file: str, key: str) -> int | None:
 
 
 def set_value(
-    file: str, key: str, value: str | None, value_file: str | None, value_stdin: bool, json: bool
+    file: str,
+    key: str,
+    value: str | None,
+    value_file: str | None,
+    value_stdin: bool,
+    json: bool,
+    text: bool,
+    idempotent: bool,
 ) -> int | None:
-    """The command `set`."""
+    """The command `set`. `idempotent` is there for those who know it from sops."""
     _refuse_stdin(file)
     if (value is not None) + (value_file is not None) + value_stdin > 1:
         raise UsageError("give the value once: as VALUE, with --value-file or with --value-stdin")
+    if json and text:
+        raise UsageError("the value is --json or --text")
+    as_sops = not json and not text and _is_sops_form(key)
     if value_file is not None:
         from ksecrets.storage import atomic
 
-        text = atomic.read(value_file).text
+        given, as_sops = atomic.read(value_file).text, False
     elif value_stdin:
-        text = streams.read_stdin("the value on standard input")
+        given = streams.read_stdin("the value on standard input")
     elif value is not None:
-        text = _utf8(value)
+        given = _utf8(value)
+        if not (json or text or as_sops) and given.startswith('"') and _is_json(given):
+            raise UsageError(
+                "the value has quotes around it, as for sops",
+                hint="--json takes it as JSON, --text with its quotes",
+            )
     else:
-        text = _asked(key)
-    new: object = _from_json(text) if json else text
+        given = _asked(key)
+        as_sops = as_sops and not (sys.stdin is not None and sys.stdin.isatty())
+    new: object = _from_json(given) if json or (as_sops and _is_json(given)) else given
     session = ksecrets.Session()
     try:
         done = ksecrets.set(file, key, new, session=session)
@@ -58,16 +74,27 @@ def set_value(
     return None
 
 
-def unset(file: str, key: str) -> int | None:
+def unset(file: str, key: str, idempotent: bool) -> int | None:
     """The command `unset`."""
     _refuse_stdin(file)
     session = ksecrets.Session()
     try:
+        if idempotent and not _is_there(file, key, session):
+            streams.status(f"{file}  unchanged: there is no {key}")
+            return None
         done = ksecrets.unset(file, key, session=session)
     finally:
         streams.notes(session)
     _say(file, f"removed {key}", done)
     return None
+
+
+def _is_there(file: str, key: str, session: ksecrets.Session) -> bool:
+    try:
+        ksecrets.get(file, key, session=session)
+    except NoSuchValue:
+        return False
+    return True
 
 
 def edit(file: str, **options: Any) -> int | None:
@@ -121,6 +148,21 @@ def _utf8(value: str) -> str:
     except UnicodeEncodeError:
         pass  # its error would hold the value
     raise UsageError("the value is not UTF-8 text")
+
+
+def _is_sops_form(key: str) -> bool:
+    """Whether a path is written as sops wants it, in brackets from end to end: its value is meant as for sops, too."""
+    import re
+
+    return re.fullmatch(r"""(?:\[(?:"[^"]*"|'[^']*'|\d+)\])+""", key) is not None
+
+
+def _is_json(text: str) -> bool:
+    try:
+        _from_json(text)
+    except UsageError:
+        return False
+    return True
 
 
 def _from_json(text: str) -> object:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     Around = tuple[Rules | None, str | None]
 
 STDIN = "-"
+CONFIG = "SOPS_CONFIG"
 _MARKS = (".ksecrets.yaml", ".sops.yaml", ".git")
 
 
@@ -177,7 +178,7 @@ class Session:
         while folder not in self._folders:
             above = os.path.dirname(folder)
             if above == folder or any(os.path.lexists(os.path.join(folder, name)) for name in _MARKS):
-                self._folders[folder] = load.find(folder), _top(folder)
+                self._folders[folder] = load.find(folder, self.environ.get(CONFIG)), _top(folder)
                 break
             passed.append(folder)
             folder = above

@@ -17,6 +17,7 @@ from ksecrets.files.seal import seal_text
 from ksecrets.operations.asked import NOTHING, identities, of_groups, own_groups
 from ksecrets.operations.known import distrust, identities_of, refuse_lost_seal, remember
 from ksecrets.operations.reading import refuse_vanished_rules
+from ksecrets.operations.session import CONFIG
 from ksecrets.rules.policy import Policy, identity
 from ksecrets.rules.selector import Selector
 from ksecrets.storage import atomic
@@ -70,6 +71,8 @@ def policy_for(place: Place, previous: Opened | None, asked: Asked, session: Ses
     policy = place.policy
     if policy is None or policy.environment is None:
         refuse_vanished_rules(place, session)
+    elif session.environ.get(CONFIG):
+        session.note(f"{CONFIG} (--config) does not count: {policy.source} rules this file", place.path)
     readers = asked.readers(place)
     by_variables, variables = asked.readers_of_variables(place) if not readers else ((), "")
     if policy is not None:

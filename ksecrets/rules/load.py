@@ -26,16 +26,18 @@ class Rules:
     """A configuration and the folder that its paths are relative to.
 
     root: absolute path without symlinks. file: absolute path of the configuration. kind: `ksecrets` or `sops`.
-    config: the parsed file.
+    config: the parsed file. chosen: the user named it, so that it rules files outside of its folder, too, by their
+    absolute paths (sops, config/config.go).
     """
 
-    __slots__ = ("config", "file", "kind", "root")
+    __slots__ = ("chosen", "config", "file", "kind", "root")
 
-    def __init__(self, file: str, found: config.Config | sopsconfig.SopsConfig) -> None:
+    def __init__(self, file: str, found: config.Config | sopsconfig.SopsConfig, *, chosen: bool = False) -> None:
         self.root = os.path.dirname(file)
         self.file = file
         self.config = found
-        self.kind: Literal["ksecrets", "sops"] = "ksecrets" if os.path.basename(file) == FILE else "sops"
+        self.chosen = chosen
+        self.kind: Literal["ksecrets", "sops"] = "ksecrets" if os.path.basename(file) == FILE and not chosen else "sops"
 
     def policy(self, path: str) -> Policy | None:
         """What holds for a file, by its path below `root` with `/`; None where nothing is said about it.
@@ -65,10 +67,10 @@ class Rules:
         return policy
 
     def relative(self, path: str) -> str | None:
-        """The path below `root` with `/`, or None where the (absolute, real) path is elsewhere."""
+        """The path below `root` with `/`, or None where the (absolute, real) path is elsewhere (see `chosen`)."""
         root = self.root.rstrip(os.sep) + os.sep
         if not path.startswith(root):
-            return None
+            return path.replace(os.sep, "/") if self.chosen else None
         return path[len(root) :].replace(os.sep, "/")
 
     def name_of(self, service: str, fields: Mapping[str, str]) -> str | None:
@@ -77,12 +79,14 @@ class Rules:
         return names(service, fields) if names is not None else None
 
 
-def find(start: str) -> Rules | None:
+def find(start: str, chosen: str | None = None) -> Rules | None:
     """The configuration that rules a file or folder (which need not exist), or None where there is none.
 
+    chosen: the path of a `.sops.yaml` by the user's own word (SOPS_CONFIG), instead of the nearest one.
+
     In git: `.ksecrets.yaml` at the top of the working tree; one in a folder between is an error. Outside git: the
-    nearest one upwards. Where there is none: the nearest `.sops.yaml` upwards. Symlinks are followed first. Raises
-    ConfigError.
+    nearest one upwards. Where there is none: `chosen`, else the nearest `.sops.yaml` upwards. Symlinks are followed
+    first. Raises ConfigError.
     """
     real = os.path.realpath(start)
     folders = list(_upwards(real if os.path.isdir(real) else os.path.dirname(real)))
@@ -101,6 +105,10 @@ def find(start: str) -> Rules | None:
             return Rules(file, config.parse(_read(file), shown(file)))
         if folder == top:
             break
+    if chosen:
+        from ksecrets.rules import sopsconfig
+
+        return Rules(os.path.realpath(chosen), sopsconfig.parse(_read(chosen), chosen), chosen=True)
     for folder in folders:
         file = os.path.join(folder, SOPS_FILE)
         if os.path.isfile(file):

@@ -23,7 +23,7 @@ def extract(text: str, path: tuple[str | int, ...], scan: Scan = yaml.scan) -> s
 
     A scalar's content comes without quotes; a collection as its source, moved to the left margin, with comments. An
     alias is followed. Where a key stands twice, the last one counts, as it does for Helm.
-    Raises KsecretsError where there is nothing at the path; SyntaxRefused where the text is not in its format.
+    Raises NoSuchValue where there is nothing at the path; SyntaxRefused where the text is not in its format.
     """
     body = text.removeprefix("\ufeff")
     nodes = _first_document(body, scan)

@@ -6,7 +6,7 @@ reader. Where no way of writing does that, the edit is refused and nothing has h
 
 from __future__ import annotations
 
-from ksecrets.errors import KsecretsError, SyntaxRefused, UsageError
+from ksecrets.errors import KsecretsError, NoSuchValue, SyntaxRefused, UsageError
 from ksecrets.text import path as paths
 from ksecrets.text.composed import ALIAS, LIST, MAP, SCALAR, Composed, Item
 from ksecrets.text.emitted import meaning, plain_data, records
@@ -71,10 +71,10 @@ def unset_value(text: str, path: Path, *, document: int = 0) -> str:
     mark, text = _without_mark(text)
     composed = Composed(text)
     if not composed.roots and document == 0:
-        raise KsecretsError("there is no such value", path=paths.format(path))
+        raise NoSuchValue("there is no such value", path=paths.format(path))
     item, rest = _find(composed, path, document)
     if rest:
-        raise KsecretsError("there is no such value", path=paths.format(path))
+        raise NoSuchValue("there is no such value", path=paths.format(path))
     parent = item.parent
     assert parent is not None
     key = next(key for key, entry in parent.entries if entry is item)

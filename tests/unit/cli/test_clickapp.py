@@ -24,7 +24,7 @@ def test_quiet_stands_anywhere(line: tuple[str, ...]) -> None:
 
 def test_it_is_not_quiet_by_itself() -> None:
     assert parsed("check")[1]["quiet"] is False
-    assert parsed("version")[1] == {"quiet": False}
+    assert parsed("version")[1] == {"quiet": False, "config": None}
 
 
 @pytest.mark.parametrize(
@@ -53,13 +53,21 @@ def test_options_that_may_be_repeated() -> None:
         "files": ("x/**",),
         "reader": ("a", "b"),
         "quiet": False,
+        "config": None,
     }
+
+
+@pytest.mark.parametrize(
+    "line", [("--config", "x", "check"), ("check", "--config", "x"), ("--config", "y", "check", "--config", "x")]
+)
+def test_the_configuration_stands_anywhere(line: tuple[str, ...]) -> None:
+    assert parsed(*line)[1]["config"] == "x"
 
 
 @pytest.mark.parametrize(
     ("line", "says"),
     [
-        (("decrypt",), "Missing argument 'FILE...'"),
+        (("edit",), "Missing argument 'FILE'"),
         (("decrypt", "--nonsense", "a"), "No such option"),
         (("dekrypt", "a"), "No such command 'dekrypt'"),
         (("env",), "Usage: ksecrets env"),

@@ -1,0 +1,174 @@
+"""What people and scripts type who know sops: command lines, values in JSON, variables, standard input."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from ksecrets.cli.main import main
+from tests.conftest import Cli, Repo
+from tests.team import person
+
+FILE = "secrets.yaml"
+PLAIN = "a: one\nb:\n  c: 2\n"
+
+
+@pytest.fixture
+def shop(repo: Repo, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> Repo:
+    """A file of alice's under a `.sops.yaml`; her key where sops looks."""
+    monkeypatch.setenv("SOPS_AGE_KEY", person("alice").secret)
+    repo.write(".sops.yaml", f"creation_rules:\n  - age: {person('alice').public}\n")
+    repo.write(FILE, PLAIN)
+    cli("encrypt", "-i", FILE).ok()
+    return repo
+
+
+def value(cli: Cli, path: str = "a") -> str:
+    return cli("decrypt", "--extract", path, FILE).ok().stdout
+
+
+# -- command lines of old ----------------------------------------------------------------------------------------------
+
+
+def test_old_command_lines(shop: Repo, cli: Cli) -> None:
+    assert cli("-d", FILE).ok().stdout == PLAIN
+    assert cli("--decrypt", "--extract", '["b"]["c"]', FILE).ok().stdout == "2"
+    cli("--set", '["b"]["c"] {"x": -1.5}', FILE).ok()
+    assert cli("-d", FILE).ok().stdout == "a: one\nb:\n  c:\n    x: -1.5\n"
+    before = (shop / FILE).read_text()
+    cli("-r", "-i", FILE).ok()
+    assert (shop / FILE).read_text() != before
+    cli("-d", "-i", FILE).ok()
+    cli("-e", "-i", FILE).ok()
+    assert "ENC[" in (shop / FILE).read_text()
+    cli(FILE, env={"EDITOR": "sed -i s/one/two/"}).ok()
+    assert value(cli) == "two"
+
+
+def test_no_file_is_standard_input(shop: Repo, cli: Cli) -> None:
+    text = (shop / FILE).read_bytes()
+    assert cli("decrypt", input=text).ok().stdout == PLAIN
+    encrypted = cli("encrypt", "--filename-override", "other.yaml", input=PLAIN).ok().out
+    assert cli("-d", "-", input=encrypted).ok().stdout == PLAIN
+    assert cli("encrypt", "-i", input=PLAIN).code == 2
+
+
+def test_no_file_at_a_terminal_does_not_wait(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    terminal = os.openpty()[1]
+    with open(terminal, encoding="utf-8") as stdin:
+        monkeypatch.setattr("sys.stdin", stdin)
+        assert main(["decrypt"]) == 2
+    assert "name a file, or - for standard input" in capsys.readouterr().err
+
+
+def test_extract_of_a_file_that_may_be_forged(shop: Repo, cli: Cli) -> None:
+    shop.write(FILE, "new: ''\n" + (shop / FILE).read_text())
+    assert cli("decrypt", "--extract", "a", FILE).code == 5
+    done = cli("decrypt", "--ignore-mac", "--extract", '["a"]', FILE).ok()
+    assert (done.stdout, "NOT checked" in done.stderr) == ("one", True)
+
+
+def test_output_is_for_one_reader_only(shop: Repo, cli: Cli, tmp_path: Path) -> None:
+    """sops creates it for everybody whom the umask lets in."""
+    out = tmp_path / "plain.yaml"
+    cli("decrypt", "--output", out, FILE).ok()
+    assert (out.read_text(), oct(out.stat().st_mode & 0o777)) == (PLAIN, "0o600")
+
+
+# -- values ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("path", "given", "line"),
+    [
+        ('["a"]', '"text"', "a: text"),
+        ('["a"]', '"two\\nlines"', None),
+        ('["a"]', "5", "a: 5"),
+        ('["a"]', "true", "a: true"),
+        ('["a"]', "null", "a: null"),
+        ('["a"]', "plain", "a: plain"),
+        ('["a"]', "007", 'a: "007"'),
+        ('["a"]', '{"x": ["y"]}', "a:"),
+        ("a", "5", 'a: "5"'),
+        ("a", "true", 'a: "true"'),
+        ("a", "{}", 'a: "{}"'),
+    ],
+)
+def test_a_value_means_what_the_form_of_its_path_says(
+    shop: Repo, cli: Cli, path: str, given: str, line: str | None
+) -> None:
+    cli("set", FILE, path, given).ok()
+    text = cli("decrypt", FILE).ok().stdout
+    if line is None:
+        assert value(cli) == "two\nlines"
+    else:
+        assert line in (each.replace("'", '"') for each in text.splitlines())
+    stdin = cli("set", FILE, path, "--value-stdin", input=given)
+    assert stdin.ok().stderr == f"{FILE}  unchanged\n"
+
+
+def test_quotes_that_may_be_meant_or_not_are_asked_about(shop: Repo, cli: Cli) -> None:
+    """`ksecrets set f a '"x"'` by somebody who knows sops must not store the quotes in silence."""
+    done = cli("set", FILE, "a", '"text"')
+    assert (done.code, "--json takes it as JSON, --text with its quotes" in done.stderr) == (2, True)
+    assert value(cli) == "one"
+    cli("set", FILE, "a", '"text"', "--text").ok()
+    assert value(cli) == '"text"'
+    cli("set", FILE, '["a"]', '"text"', "--text").ok()
+    assert value(cli) == '"text"'
+    cli("set", FILE, "a", '"text"', "--json").ok()
+    assert value(cli) == "text"
+    assert cli("set", FILE, "a", "x", "--json", "--text").code == 2
+
+
+def test_a_file_of_json_stays_text(shop: Repo, cli: Cli) -> None:
+    shop.write("account.json", '{"key": "x"}\n')
+    cli("set", FILE, '["a"]', "--value-file", "account.json").ok()
+    assert value(cli) == '{"key": "x"}\n'
+
+
+def test_idempotent(shop: Repo, cli: Cli) -> None:
+    before = (shop / FILE).read_text()
+    assert cli("unset", FILE, '["none"]').code == 1
+    cli("unset", "--idempotent", FILE, '["none"]').ok()
+    cli("set", "--idempotent", FILE, '["a"]', '"one"').ok()
+    assert (shop / FILE).read_text() == before
+    cli("unset", "--idempotent", FILE, '["a"]').ok()
+    assert cli("decrypt", FILE).ok().stdout == "b:\n  c: 2\n"
+
+
+# -- the configuration -------------------------------------------------------------------------------------------------
+
+
+def test_a_configuration_of_ones_own_choice(shop: Repo, cli: Cli, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "rules"
+    elsewhere.mkdir()
+    rules = (
+        f"creation_rules:\n  - path_regex: other\\.yaml$\n    age: {person('bob').public}\n    encrypted_suffix: c\n"
+    )
+    (elsewhere / "team.yaml").write_text(rules)
+    shop.write("other.yaml", PLAIN)
+    for line in (["--config", elsewhere / "team.yaml", "encrypt"], ["encrypt", "--config", elsewhere / "team.yaml"]):
+        done = cli(*line, "other.yaml").ok()
+        assert "a: one" in done.stdout
+        assert person("bob").public in done.stdout
+    env = {"SOPS_CONFIG": str(elsewhere / "team.yaml")}
+    assert person("bob").public in cli("-e", "other.yaml", env=env).ok().stdout
+    assert cli("encrypt", "third.yaml", "--config", elsewhere / "none.yaml").code == 1
+
+
+def test_a_configuration_of_ones_own_choice_does_not_replace_the_repositorys(
+    repo: Repo, cli: Cli, tmp_path: Path
+) -> None:
+    cli("init").ok()
+    file = "env/dev/secrets.yaml"
+    repo.write(file, PLAIN)
+    rules = tmp_path / "rules.yaml"
+    rules.write_text(f"creation_rules:\n  - age: {person('eve').public}\n")
+    done = cli("encrypt", "-i", file, "--config", rules).ok()
+    assert "SOPS_CONFIG (--config) does not count" in done.stderr
+    assert person("eve").public not in (repo / file).read_text()
