@@ -106,7 +106,7 @@ class Vault:
         name = f"policy-{os.getpid()}-{time.monotonic_ns()}"
         policy = "\n".join(f'path "{path}" {{ capabilities = ["{capability}"] }}' for path, capability in rules)
         self.ask("PUT", f"sys/policies/acl/{name}", {"policy": policy})
-        made = self.ask("POST", "auth/token/create", {"policies": [name], "no_default_policy": True, "ttl": "1h"})
+        made = self.ask("POST", "auth/token/create", {"policies": [name], "ttl": "1h"})
         return str(made["auth"]["client_token"])
 
 

@@ -64,7 +64,8 @@ class Trust:
             address = identity.get("vault_address", "")
             if not allowlisted(address, self._session.environ.get(ALLOWLIST_VARIABLE, "")):
                 return f"as {ALLOWLIST_VARIABLE} does not have {address}"
-            if _is_own_vault(address, self._session.environ.get("VAULT_ADDR", "")):
+            own = self._session.environ.get("VAULT_ADDR") or self._session.environ.get("BAO_ADDR") or ""
+            if _is_own_vault(address, own):
                 return None
         if any(_covers(each, (service, identity)) for each in self._all()):
             return None
