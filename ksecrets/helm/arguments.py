@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 VALUES_VERBS = frozenset({"install", "lint", "template", "upgrade"})
 """Helm's own commands that read values files. Other verbs are plugins, whose `-f` may mean something else."""
+RENDERING_VERBS = frozenset({"diff", "install", "template", "upgrade"})
+"""The commands that take a post-renderer, that of helm-diff too."""
 _FILTER_VERBS = frozenset({"list", "ls"})  # Helm's own commands whose -f is something else
 
 # The options of Helm 3 and Helm 4 that always take a value: the global ones, and those of VALUES_VERBS. A test compares
@@ -91,6 +93,16 @@ def with_sets(
         out += behind[at]
         at += 1
     return [*out, *last]
+
+
+def with_options(argv: Sequence[str], more: Sequence[str]) -> list[str]:
+    """The command line with further options."""
+    out: list[str] = []
+    for words, option, _ in _scan(argv):
+        if option == "--":
+            return [*out, *more, *words]
+        out += words
+    return [*out, *more]
 
 
 def rewrite(argv: Sequence[str], replace: Replace) -> list[str]:

@@ -93,6 +93,12 @@ class Sources:
             raise
         return Resolved(text, secret=False) if written else None
 
+    def manifests(self, text: str) -> str:
+        """What a chart renders, with its references resolved (--evaluate-templates). Raises KsecretsError."""
+        found = self._references_of(self.session).yaml(text, self.settings.decode_secrets)
+        guard.check(found.encode(), "(rendered)", is_yaml=True, references=False)
+        return found
+
     def session_of(self, address: Address) -> Session:
         """The session with the identities for a file: the user's, and the key that the address brings."""
         key = address.key

@@ -88,6 +88,10 @@ def _run(argv: list[str]) -> int:
         from ksecrets.helm import getter
 
         return getter.main(argv[1:])
+    if argv[0] == "post-renderer":
+        from ksecrets.helm import evaluate
+
+        return evaluate.main(settings)
     if argv[0] in ("decrypt", "edit", "encrypt", "view"):
         from ksecrets.helm import verbs
 
@@ -111,7 +115,12 @@ def _helm(argv: list[str], settings: Settings) -> int:
                 say_notes(session)
         if handover.note is not None:
             say(f"note: {handover.note}")
-        return handover.become([settings.helm, *words], session.child_environment())
+        environ = session.child_environment()
+        if settings.evaluate and arguments.verb(words) in arguments.RENDERING_VERBS:
+            from ksecrets.helm import evaluate
+
+            words = arguments.with_options(words, evaluate.words(settings, environ))
+        return handover.become([settings.helm, *words], environ)
 
 
 def _without_secrets(argv: list[str], sources: Sources, handover: Handover) -> list[str]:
