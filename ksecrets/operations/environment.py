@@ -19,8 +19,11 @@ if TYPE_CHECKING:
 _RUNS_CODE = ("LD_", "DYLD_", "BASH_ENV", "BASH_FUNC_", "ENV", "PROMPT_COMMAND", "IFS")
 
 
-def environment(path: str, *, require_seal: bool = False, session: Session | None = None) -> dict[str, str]:
-    """The values of one file by their keys, decrypted and verified, in the file's order.
+def environment(
+    path: str, *, type: str | None = None, require_seal: bool = False, session: Session | None = None
+) -> dict[str, str]:
+    """The values of one file by their keys, decrypted and verified, in the file's order. type: its format, where it is
+    not the one that its name says.
 
     Each value is what the file says, a number as it is written (`0644`, `1.10`; sops gives 420 and 1.1), a null the
     empty text (sops: ``<nil>``). Of several documents the first counts, as for sops.
@@ -29,7 +32,7 @@ def environment(path: str, *, require_seal: bool = False, session: Session | Non
     names with ``=``, NULs; for a name that comes twice; and for names that make a loader or a shell run code.
     """
     session = session or Session()
-    reading = read(path, None, session)
+    reading = read(path, None, session, type)
     opened = open_file(reading, session, require_seal=require_seal)
     try:
         if opened.format.name == "binary":
@@ -55,14 +58,16 @@ def _variables(opened: Opened, session: Session, path: str) -> dict[str, str]:
             continue
         if len(name) > 1:
             continue  # what it is below has been refused, or it is below an alias
-        found[_name(node, found)] = _value(node, opened)
+        found[_name(node, found, opened)] = _value(node, opened)
     if documents > 1:
         session.note("only the first of its documents counts", path)
     return found
 
 
-def _name(node: Node, found: dict[str, str]) -> str:
+def _name(node: Node, found: dict[str, str], opened: Opened) -> str:
     name = node.path()[0]
+    if opened.format.name == "dotenv" and isinstance(name, str):
+        name = name.removeprefix("export ").strip(" ")
     if not isinstance(name, str) or not name or "=" in name or "\0" in name:
         raise KsecretsError("is no name for a variable", path=format_path((name,)), line=node.line)
     if name in found:

@@ -14,19 +14,25 @@ def get(
     key: str,
     *,
     text: str | None = None,
+    type: str | None = None,
     ignore_mac: bool = False,
     require_seal: bool = False,
     session: Session | None = None,
 ) -> str:
-    """One value of one file, decrypted: a scalar's content, a collection as YAML.
+    """One value of one file, decrypted: a scalar's content, a collection as its source.
 
-    key: ``a.b[0].c`` or ``["a"]["b"][0]``; in a stream of documents it means the first one. ignore_mac,
-    require_seal: as for `decrypt`. Raises as that does, and NoSuchValue.
+    key: ``a.b[0].c`` or ``["a"]["b"][0]``; in a stream of documents it means the first one. type: the format of
+    the file, where it is not the one that its name says. ignore_mac, require_seal: as for `decrypt`. Raises as that
+    does, and NoSuchValue.
     """
     session = session or Session()
-    reading = read(path, text, session)
+    reading = read(path, text, session, type)
     opened = open_file(reading, session, ignore_mac=ignore_mac, require_seal=require_seal)
+    if opened.format.name == "binary":
+        raise KsecretsError(
+            "a binary file has no values to name: it is one", file=path, hint=f"ksecrets decrypt {path}"
+        )
     try:
-        return extract(opened.plaintext, parse_path(key))
+        return extract(opened.plaintext, parse_path(key), opened.format.scan)
     except KsecretsError as error:
         raise error.at(path) from None

@@ -6,7 +6,7 @@ The new text is read again: only the addressed value may have changed.
 
 from __future__ import annotations
 
-from ksecrets.errors import KsecretsError, SyntaxRefused, UsageError
+from ksecrets.errors import KsecretsError, NoSuchValue, SyntaxRefused, UsageError
 from ksecrets.text import dotenv
 from ksecrets.text import path as paths
 from ksecrets.text.node import SCALAR
@@ -48,7 +48,7 @@ def unset_value(text: str, path: Path) -> str:
     """The text without the line of a name. Raises KsecretsError where there is none, else as `set_value`."""
     node = _found(text, _name_of(path))
     if node is None:
-        raise KsecretsError("there is no such value", path=paths.format(path))
+        raise NoSuchValue("there is no such value", path=paths.format(path))
     start = text.rfind("\n", 0, node.start) + 1
     end = text.find("\n", node.end) + 1 or len(text)
     return _checked(text, text[:start] + text[end:], str(node.key), path)

@@ -6,7 +6,7 @@ the addressed value may have changed.
 
 from __future__ import annotations
 
-from ksecrets.errors import KsecretsError, SyntaxRefused, UsageError
+from ksecrets.errors import KsecretsError, NoSuchValue, SyntaxRefused, UsageError
 from ksecrets.text import ini
 from ksecrets.text import path as paths
 from ksecrets.text.dotenvpatch import as_text
@@ -47,12 +47,12 @@ def set_value(text: str, path: Path, value: object) -> str:
 def unset_value(text: str, path: Path) -> str:
     """The text without the lines of a value; the section and the comments stay.
 
-    Raises KsecretsError where there is no such value, else as `set_value`.
+    Raises NoSuchValue where there is no such value, else as `set_value`.
     """
     section, name = _names_of(path)
     node = _found(list(ini.scan(text)), section, name)
     if node is None:
-        raise KsecretsError("there is no such value", path=paths.format(path))
+        raise NoSuchValue("there is no such value", path=paths.format(path))
     start = text.rfind("\n", 0, node.start) + 1
     end = text.find("\n", node.end) + 1 or len(text)
     return _checked(text, text[:start] + text[end:], path)

@@ -6,7 +6,7 @@ and compared with the old one: only the addressed value may have changed.
 
 from __future__ import annotations
 
-from ksecrets.errors import KsecretsError, SyntaxRefused, UsageError
+from ksecrets.errors import KsecretsError, NoSuchValue, SyntaxRefused, UsageError
 from ksecrets.text import path as paths
 from ksecrets.text.json import SPACE, scan
 from ksecrets.text.jsonvalue import quote, resolve
@@ -80,7 +80,7 @@ def unset_value(text: str, path: Path) -> str:
     mark, body = ("\ufeff", text[1:]) if text.startswith("\ufeff") else ("", text)
     item, rest = _find(_read(body), path)
     if rest:
-        raise KsecretsError("there is no such value", path=paths.format(path))
+        raise NoSuchValue("there is no such value", path=paths.format(path))
     parent = item.parent
     assert parent is not None
     index = parent.items.index(item)

@@ -6,7 +6,7 @@ import pytest
 
 import ksecrets
 from ksecrets.errors import KsecretsError, NotEncrypted, SyntaxRefused, Tampered
-from tests.team import DEV, Team
+from tests.team import DEV, Team, person
 
 
 def variables(team: Team, text: str) -> dict[str, str]:
@@ -105,3 +105,33 @@ def test_filestatus_does_not_call_tokens_plaintext(team: Team) -> None:
     team.repo.write(DEV, "sops: [\n")
     with pytest.raises((SyntaxRefused, Tampered)):
         ksecrets.filestatus(DEV)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "wanted"),
+    [
+        ("app.env", "# c\nA=1\nexport B=x y\nC=\n", {"A": "1", "B": "x y", "C": ""}),
+        (
+            "app.json",
+            '{"A": 1.50, "B": null, "C": "x\\ny", "D": true}',
+            {"A": "1.50", "B": "", "C": "x\ny", "D": "true"},
+        ),
+    ],
+)
+def test_other_formats(team: Team, name: str, text: str, wanted: dict[str, str]) -> None:
+    team.repo.write(name, text)
+    ksecrets.encrypt(name, write=True, age=[person("alice").public], session=team.session())
+    assert ksecrets.filestatus(name) is True
+    assert ksecrets.environment(name, session=team.session("alice")) == wanted
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [("app.ini", "[s]\na = 1\n", "several values stand here"), ("app.bin", "\0s3cret", "exec-file hands it over")],
+)
+def test_formats_without_variables(team: Team, name: str, text: str, message: str) -> None:
+    team.repo.write(name, text)
+    ksecrets.encrypt(name, write=True, age=[person("alice").public], session=team.session())
+    with pytest.raises(KsecretsError) as caught:
+        ksecrets.environment(name, session=team.session("alice"))
+    assert message in str(caught.value)
