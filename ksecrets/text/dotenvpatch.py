@@ -6,7 +6,7 @@ The new text is read again: only the addressed value may have changed.
 
 from __future__ import annotations
 
-from ksecrets.errors import KsecretsError, NoSuchValue, SyntaxRefused, UsageError
+from ksecrets.errors import NoSuchValue, SyntaxRefused, UsageError
 from ksecrets.text import dotenv
 from ksecrets.text import path as paths
 from ksecrets.text.node import SCALAR
