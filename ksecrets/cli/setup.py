@@ -36,9 +36,12 @@ def keygen(output: str | None, keyring: bool, pq: bool) -> int | None:
     return _run(lambda session: ksecrets.keygen(output, keyring=keyring, pq=pq, session=session))
 
 
-def git_setup(hooks: bool) -> int | None:
+def git_setup(hooks: bool, filter: bool, no_filter: bool) -> int | None:
     """The command `git setup`."""
-    return _run(lambda session: ksecrets.git_setup(hooks=hooks, session=session))
+    if filter and no_filter:
+        raise UsageError("either --filter or --no-filter")
+    wanted = True if filter else False if no_filter else None
+    return _run(lambda session: ksecrets.git_setup(hooks=hooks, filter=wanted, session=session))
 
 
 def helm_install(force: bool, helm: str | None) -> int | None:

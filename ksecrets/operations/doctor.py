@@ -12,6 +12,7 @@ from ksecrets.errors import KsecretsError
 from ksecrets.keys.identities import PREFIXES, Identities, keys_path
 from ksecrets.operations.people.scope import scope
 from ksecrets.operations.session import Session
+from ksecrets.repository import filtering
 from ksecrets.repository.setup import attributes, is_set_up
 from ksecrets.rules.policy import identity
 from ksecrets.storage import atomic
@@ -33,6 +34,7 @@ CODES = {
     "git": "this is not a git repository",
     "drivers": "git of this clone does not show or merge encrypted files",
     "attributes": ".gitattributes does not name the encrypted files",
+    "filter": "plaintext working copies are half set up",
     "left-behind": "a temporary file of a write that was killed",
     "helm-plugin": "another Helm plugin stands in the way",
 }
@@ -147,6 +149,9 @@ def _git(found: Scope) -> list[Trouble]:
         text = "git of this clone does not show and merge encrypted files through this ksecrets"
         troubles.append(Trouble("drivers", "error", text, "ksecrets git setup"))
     globs = [glob.pattern for environment in found.config.environments.values() for glob in environment.globs]
+    if filtering.is_on(repository) and not filtering.is_whole(repository, globs):
+        text = "plaintext working copies are on, and not all files are encrypted when git stores them"
+        troubles.append(Trouble("filter", "error", text, "ksecrets git setup"))
     file = os.path.join(repository.top, ".gitattributes")
     try:
         before = atomic.read(file).text if os.path.lexists(file) else ""

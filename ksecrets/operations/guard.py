@@ -15,6 +15,7 @@ from ksecrets.operations.review.snapshot import LARGEST, Snapshot
 from ksecrets.operations.review.treerules import OWN, TreeRules
 from ksecrets.operations.session import Session
 from ksecrets.operations.wanted import YAML
+from ksecrets.repository import filtering
 from ksecrets.repository.repository import Repository, top_level
 from ksecrets.repository.trees import Entry, of_index, staged
 from ksecrets.rules import FILE, SOPS_FILE
@@ -34,6 +35,8 @@ def guard(*, session: Session | None = None) -> Report:
     changed = staged(repository)
     if not changed:
         return report
+    # Where the working tree is plaintext, `git add -p` can stage a part of a change: no seal fits to that.
+    opener = Session({**session.environ, "KSECRETS_PROMPT": "never"}) if filtering.in_use(repository) else None
     with repository.batch() as batch:
         index = Snapshot("the index", of_index(repository), batch)
         rules = TreeRules(index, top)
@@ -53,7 +56,7 @@ def guard(*, session: Session | None = None) -> Report:
                 text = f"only the {FILE} at the top of the repository counts, and this is another one"
                 findings.append(Finding("config-nested", "error", entry.path, text))
             if entry.is_file and not entry.stage:
-                findings += _file(entry, index, rules, session)
+                findings += _file(entry, index, rules, opener)
                 report.files += 1
         links = [entry.path for entry in changed if entry.path in index.links]
         if links:
@@ -62,7 +65,8 @@ def guard(*, session: Session | None = None) -> Report:
     return report
 
 
-def _file(entry: Entry, index: Snapshot, rules: TreeRules, session: Session) -> list[Finding]:
+def _file(entry: Entry, index: Snapshot, rules: TreeRules, opener: Session | None) -> list[Finding]:
+    """What is wrong with one staged file. opener: whose keys open it, None to open nothing."""
     path = entry.path
     if path in OWN:
         return []
@@ -79,7 +83,7 @@ def _file(entry: Entry, index: Snapshot, rules: TreeRules, session: Session) -> 
         return [Finding("not-yaml", "error", path, text)] if plaintext == "error" else []
     if plaintext is None and b"sops" not in raw:
         return []
-    done = examine(place, raw, session, plaintext, keyless=True)
+    done = examine(place, raw, opener or Session(), plaintext, keyless=opener is None)
     # A merge without a key holds no plaintext, nobody reads it, and it reaches whoever seals it by a commit only.
     findings = [finding for finding in done.findings if finding.code != "merge-pending"]
     return findings if done.encrypted or plaintext is not None else []

@@ -176,17 +176,34 @@ def env_add(
     return done
 
 
-def git_setup(*, hooks: bool = False, path: str = ".", session: Session | None = None) -> Done:
+def git_setup(
+    *, hooks: bool = False, filter: bool | None = None, path: str = ".", session: Session | None = None
+) -> Done:
     """Set up git of this clone for the configuration that is there (a fresh clone needs it once).
 
-    hooks: with the guard as a hook, beside the user's own.
+    hooks: with the guard as a hook, beside the user's own. filter: with plaintext working copies, without them, or
+    None: as it is.
     """
     repository = _repository(path)
     file = os.path.join(repository.top, FILE)
     if not os.path.lexists(file):
         raise ConfigError(f"there is no {FILE} here", hint="ksecrets init")
     done = Done()
-    _set_up_git(repository, parse(atomic.read(file).text), done)
+    config = parse(atomic.read(file).text)
+    _set_up_git(repository, config, done)
+    from ksecrets.repository import filtering
+
+    if filter or (filter is None and filtering.is_on(repository)):
+        for line in filtering.turn_on(repository, _globs(config)):
+            done.say(GIT, line)
+            done.say(WARN, "secrets will lie on the disk in plaintext, for every program that you start")
+            done.say(
+                NEXT, "ksecrets decrypt -i FILE... && git add FILE...; later checkouts are plaintext by themselves"
+            )
+    elif filter is False:
+        for line in filtering.turn_off(repository):
+            done.say(GIT, line)
+            done.say(NEXT, "ksecrets encrypt -i FILE... && git add FILE...")
     if hooks:
         from ksecrets.repository.hooks import install
 
@@ -239,10 +256,13 @@ def _person(repository: Repository, session: Session) -> str:
 
 
 def _set_up_git(repository: Repository, config: Config, done: Done) -> None:
-    globs = [glob.pattern for environment in config.environments.values() for glob in environment.globs]
-    changed = set_up(repository, globs)
+    changed = set_up(repository, _globs(config))
     for line in changed or ["is set up for this clone"]:
         done.say(GIT, line)
+
+
+def _globs(config: Config) -> list[str]:
+    return [glob.pattern for environment in config.environments.values() for glob in environment.globs]
 
 
 def _summary(config: Config) -> str:

@@ -72,8 +72,10 @@ def set_driver(repo: Repository) -> list[str]:
     return ["set the diff and merge drivers of this clone"] if changed else []
 
 
-def attributes(before: str, globs: Iterable[str]) -> str:
+def attributes(before: str, globs: Iterable[str], given: str = ATTRIBUTES) -> str:
     """The text of .gitattributes with our section for these patterns, and every other byte as it was.
+
+    given: the attributes that the patterns get.
 
     A section that is there is rewritten in its place; a new one goes to the end, where it wins over
     earlier lines (`* text=auto`). Without patterns the section is taken out. Line ends are those of the
@@ -91,7 +93,7 @@ def attributes(before: str, globs: Iterable[str]) -> str:
             hint="remove both lines and what ksecrets wrote between them, then run this again",
         )
     patterns = list(dict.fromkeys(attribute_pattern(glob) for glob in globs))
-    section = [f"{pattern} {ATTRIBUTES}" for pattern in patterns]
+    section = [f"{pattern} {given}" for pattern in patterns]
     ours = "".join(line + newline for line in (BEGIN, *section, END)) if section else ""
     if begins:
         return "".join(lines[: begins[0]]) + ours + "".join(lines[ends[0] + 1 :])
@@ -140,6 +142,16 @@ def merge_command(python: str, start: str) -> str:
         f'f() {{ if test -x {python} && test -f {start}; then exec {python} -I -S {start} git merge "$@"; '
         "else echo 'ksecrets is gone; run its init again to merge this' >&2; "
         'git merge-file -q -L ours -L base -L theirs "$2" "$1" "$3"; return 1; fi; }; f %O %A %B %P'
+    )
+
+
+def filter_command(python: str, start: str) -> str:
+    """The value of filter.ksecrets.process. Where ksecrets is gone, git stores nothing and says so."""
+    python, start = _quoted(python), _quoted(start)
+    return (
+        f"f() {{ if test -x {python} && test -f {start}; then exec {python} -I -S {start} git filter; "
+        "else echo 'ksecrets is gone; run its `git setup --filter` again, or `git setup --no-filter`' >&2; "
+        "exit 1; fi; }; f"
     )
 
 
