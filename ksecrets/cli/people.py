@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ksecrets
 from ksecrets.cli import streams
+from ksecrets.cli.progress import Progress
 from ksecrets.errors import KsecretsError
 
 TYPE_CHECKING = False
@@ -30,7 +31,7 @@ def request(env: str, name: str | None, age: str | None, ssh_key: str | None, ma
     return None
 
 
-def grant(name: str, envs: Sequence[str], fingerprint: str | None, yes: bool) -> int | None:
+def grant(name: str, envs: Sequence[str], fingerprint: str | None, beside: str | None, yes: bool) -> int | None:
     """The command `grant`."""
     session = ksecrets.Session()
 
@@ -43,8 +44,13 @@ def grant(name: str, envs: Sequence[str], fingerprint: str | None, yes: bool) ->
             return True
         return streams.asked(f"{asked.name} {asked.fingerprint} confirmed out of band? [y/N] ")
 
-    done = run(session, lambda: ksecrets.grant(name, envs, confirm=confirm, fingerprint=fingerprint, session=session))
-    if not done.configured and not done.files and not done.failed:
+    done = run(
+        session,
+        lambda shown: ksecrets.grant(
+            name, envs, confirm=confirm, fingerprint=fingerprint, beside=beside, progress=shown, session=session
+        ),
+    )
+    if not (done.configured or done.files or done.failed or done.left):
         streams.status(f"{name} reads {', '.join(done.environments)} already, and every file says so")
     else:
         streams.status(f"{files(len(done.files))} re-wrapped, 0 values changed")
@@ -61,8 +67,8 @@ def revoke(name: str, envs: Sequence[str], yes: bool) -> int | None:
         streams.message(f"{name} is taken out of {where}: {files(count)} to get a new data key")
         return yes or streams.asked("go on? [y/N] ")
 
-    done = run(session, lambda: ksecrets.revoke(name, envs, confirm=confirm, session=session))
-    if not (done.configured or done.files or done.failed or done.closed):
+    done = run(session, lambda shown: ksecrets.revoke(name, envs, confirm=confirm, progress=shown, session=session))
+    if not (done.configured or done.files or done.failed or done.closed or done.left):
         streams.status(f"{name} reads nothing there, by configuration and by files")
         return None
     if done.files:
@@ -117,10 +123,11 @@ def access(json: bool, html: str | None) -> int | None:
     return None
 
 
-def run(session: ksecrets.Session, work: Callable[[], Change]) -> Change:
-    """A change of readers, with the remarks that it made."""
+def run(session: ksecrets.Session, work: Callable[[Callable[[int, int], None] | None], Change]) -> Change:
+    """A change of readers, with a bar while it goes on, and the remarks that it made."""
     try:
-        done = work()
+        with Progress() as shown:
+            done = work(shown)
     finally:
         # A data key is new because it was asked for, and for each file: that is said once, with the count.
         session.notes[:] = [note for note in session.notes if not note.endswith(": the file gets a new data key")]
@@ -136,6 +143,8 @@ def rest(done: Change) -> int | None:
         streams.message(f"{streams.coloured('note:', streams.YELLOW, None)} {path}: is plaintext, and stays so")
     for _, problem in done.failed:
         streams.error(problem)
+    if done.left:
+        streams.message(f"{files(done.left)} left; `ksecrets check` names them, and the same command goes on")
     if done.failed:
         streams.message(f"{files(len(done.failed))} failed; `ksecrets check` names them, and the same command goes on")
     if done.closed:

@@ -39,7 +39,12 @@ def add(name: str | None, passphrase_file: str | None, svg: str | None) -> int |
             streams.write(picture.getvalue())
 
     session = ksecrets.Session()
-    done = run(session, lambda: ksecrets.recovery_add(name, passphrase=passphrase, deliver=deliver, session=session))
+    done = run(
+        session,
+        lambda shown: ksecrets.recovery_add(
+            name, passphrase=passphrase, deliver=deliver, progress=shown, session=session
+        ),
+    )
     streams.status(f"{done.name} reads every environment: {files(len(done.files))} re-wrapped, 0 values changed")
     code = rest(done)
     streams.message("next    print the key, delete what holds it here, and try it: ksecrets recovery test FILE")

@@ -6,6 +6,7 @@ import sys
 
 import ksecrets
 from ksecrets.cli import streams
+from ksecrets.cli.progress import Progress
 from ksecrets.errors import EXIT_CHECK, UsageError
 
 TYPE_CHECKING = False
@@ -28,7 +29,8 @@ def check(paths: Sequence[str], json: bool, sarif: bool, markdown: bool, allow: 
         raise UsageError("--allow is about a change", hint="ksecrets check BASE..HEAD --allow CODE")
     try:
         if change is None:
-            report = ksecrets.check(paths, session=session)
+            with Progress() as shown:
+                report = ksecrets.check(paths, progress=shown, session=session)
         else:
             report = ksecrets.review(
                 change.base, change.head, paths[1:], merge_base=change.merge_base, allow=allow, session=session

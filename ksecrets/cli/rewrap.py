@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-
 import ksecrets
 from ksecrets.cli import asked, streams
+from ksecrets.cli.progress import Progress
 from ksecrets.errors import UsageError
 
 TYPE_CHECKING = False
@@ -75,11 +74,10 @@ def _run(
     work: Callable[[ksecrets.Session, Callable[[int, int], None] | None], TreeReport], json: bool, unchanged: str
 ) -> int:
     session = ksecrets.Session()
-    bar = _Bar()
     try:
-        report = work(session, bar.update if bar.wanted else None)
+        with Progress() as shown:
+            report = work(session, shown)
     finally:
-        bar.stop()
         streams.notes(session)
     if json:
         from ksecrets.cli.report import as_json
@@ -126,39 +124,3 @@ def _line(result: FileResult) -> str:
     if result.new_key:
         changes.append("new data key" + (f": {result.reason}" if result.reason else ""))
     return f"{result.path}  {values}for {', '.join(result.readers)}" + (f"  ({'; '.join(changes)})" if changes else "")
-
-
-class _Bar:
-    """A progress bar on standard error where that is a terminal and nothing should be quiet."""
-
-    def __init__(self) -> None:
-        self.wanted = not streams.quiet and sys.stderr is not None and sys.stderr.isatty()
-        self._progress: Any = None
-        self._task: Any = None
-
-    def update(self, done: int, total: int) -> None:
-        """Draws by itself, in this thread: a thread of rich's would forbid a fork."""
-        if total < 2:
-            return
-        if self._progress is None:
-            try:
-                from rich.console import Console
-                from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
-            except ImportError:  # it is an extra
-                self.wanted = False
-                return
-            self._progress = Progress(
-                BarColumn(),
-                MofNCompleteColumn(),
-                TimeRemainingColumn(),
-                console=Console(stderr=True),
-                transient=True,
-                auto_refresh=False,
-            )
-            self._task = self._progress.add_task("", total=total)
-            self._progress.start()
-        self._progress.update(self._task, completed=done, refresh=done % 10 == 0 or done == total)
-
-    def stop(self) -> None:
-        if self._progress is not None:
-            self._progress.stop()

@@ -357,6 +357,7 @@ COMMANDS = (
         arguments=(Argument("name", "NAME"), Argument("envs", "[ENV]...", many=True, required=False)),
         options=(
             Option("--fingerprint", "What NAME says that the fingerprint is; it must be so.", metavar="SHA256:..."),
+            Option("--beside", "Where ENV has shares: whose group NAME goes into.", metavar="NAME"),
             Option("-y/--yes", "Do not ask: the fingerprint was compared."),
         ),
         text="Without ENV: what NAME asked for. Shows the fingerprint of the key and asks whether NAME has confirmed "

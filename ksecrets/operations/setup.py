@@ -6,7 +6,8 @@ import os
 
 from ksecrets.errors import ConfigError, UsageError
 from ksecrets.keys.age import keygen as generator
-from ksecrets.keys.identities import Identities, keys_path
+from ksecrets.keys.identities import keys_path
+from ksecrets.operations.own import own_name, own_recipients, person_name
 from ksecrets.operations.session import Session
 from ksecrets.repository.repository import Repository, top_level
 from ksecrets.repository.setup import set_up
@@ -85,7 +86,7 @@ def init(
     session = session or Session()
     repository = _repository(path)
     done = Done()
-    publics = _own_recipients(session)
+    publics = own_recipients(session)
     if publics:
         done.say(KEY, f"found {publics[0]}")
     else:
@@ -96,12 +97,12 @@ def init(
     file = os.path.join(repository.top, FILE)
     if os.path.lexists(file):
         config = parse(atomic.read(file).text)
-        own = _own_name(config, publics)
+        own = own_name(config, publics)
         done.say(CONFIG, f"kept {FILE} ({_summary(config)})")
         if own is None:
             done.say(WARN, f"none of your identities is a recipient in {FILE}: ask a reader to add {publics[0]}")
     else:
-        own = name or _person(repository, session)
+        own = name or person_name(repository, session)
         text = edit.new_config(own, publics[0], env, list(files) or default_files(env))
         config = parse(text)
         atomic.create(file, text)
@@ -141,7 +142,7 @@ def env_add(
     config = parse(source.text)
     names = list(readers)
     if not names:
-        own = _own_name(config, _own_recipients(session))
+        own = own_name(config, own_recipients(session))
         if own is None:
             raise ConfigError(
                 f"none of your identities is a recipient in {FILE}", hint="say who reads it: --reader NAME"
@@ -228,31 +229,6 @@ def _repository(path: str) -> Repository:
     if top is None:
         raise ConfigError("this is not a git repository", hint="git init, then again")
     return Repository(top)
-
-
-def _own_recipients(session: Session) -> list[str]:
-    """The age recipients of the identities at hand; ssh keys are not taken for it."""
-    identities = Identities.from_environment(session.environ)
-    found = [identity.public for identity in identities if identity.public and identity.public.startswith("age1")]
-    for note in identities.notes:
-        session.note(note)
-    return list(dict.fromkeys(found))
-
-
-def _own_name(config: Config, publics: Sequence[str]) -> str | None:
-    for public in publics:
-        name = config.name_of("age", {"recipient": public})
-        if name is not None:
-            return name
-    return None
-
-
-def _person(repository: Repository, session: Session) -> str:
-    """A name for the configuration: the first word of git's user.name, else the system's user."""
-    given = repository.user_name()
-    words = (given or session.environ.get("USER") or session.environ.get("USERNAME") or "me").split()
-    slug = "".join(letter if letter.isalnum() else "-" for letter in words[0].lower()) if words else ""
-    return slug.strip("-") or "me"
 
 
 def _set_up_git(repository: Repository, config: Config, done: Done) -> None:

@@ -41,7 +41,7 @@ def new_config(name: str, recipient: str, env: str, files: Sequence[str]) -> str
 
     Raises ConfigError where a name, the recipient or a pattern is not possible.
     """
-    text = _HEAD.format(name=_scalar(name), recipient=_scalar(recipient), env=_scalar(env), files=_list(files))
+    text = _HEAD.format(name=scalar(name), recipient=scalar(recipient), env=scalar(env), files=flow_list(files))
     parse(text)
     return text
 
@@ -60,7 +60,7 @@ def add_recipient(text: str, name: str, fields: Mapping[str, object], kind: Kind
         if known != wanted:
             raise ConfigError(f"{name} is already a recipient, with another key or kind", file=FILE)
         return text
-    result = _insert(text, "recipients", name, [f"{_scalar(name)}: {_flow(entry)}"], entry)
+    result = insert(text, "recipients", name, [f"{scalar(name)}: {flow(entry)}"], entry)
     _expect(parse(result).recipients.get(name) == wanted)
     return result
 
@@ -81,8 +81,8 @@ def add_environment(text: str, name: str, files: Sequence[str], readers: Sequenc
             file=FILE,
             hint=f"change environments.{name} there by hand, then run `ksecrets updatekeys` on its files",
         )
-    lines = [f"{_scalar(name)}:", f"  files: {_list(files)}", f"  readers: {_list(readers)}"]
-    result = _insert(text, "environments", name, lines, {"files": list(files), "readers": list(readers)})
+    lines = [f"{scalar(name)}:", f"  files: {flow_list(files)}", f"  readers: {flow_list(readers)}"]
+    result = insert(text, "environments", name, lines, {"files": list(files), "readers": list(readers)})
     after = parse(result).environments.get(name)
     _expect(after is not None and [glob.pattern for glob in after.globs] == list(files))
     return result
@@ -95,7 +95,7 @@ def _named(config: Config, readers: Sequence[str]) -> list[Any]:
 
 def _recipient(config: Config, name: str, entry: Mapping[str, object]) -> Any:
     """The reader that the entry would be, read in a configuration of its own."""
-    return parse(f"version: 1\nrecipients: {{{_scalar(name)}: {_flow(entry)}}}\n").recipients[name]
+    return parse(f"version: 1\nrecipients: {{{scalar(name)}: {flow(entry)}}}\n").recipients[name]
 
 
 def _expect(holds: bool) -> None:
@@ -103,7 +103,7 @@ def _expect(holds: bool) -> None:
         raise KsecretsError("the edit to the configuration did not come out as meant", hint=f"edit {FILE} by hand")
 
 
-def _insert(text: str, section: str, name: str, lines: list[str], value: object) -> str:
+def insert(text: str, section: str, name: str, lines: list[str], value: object) -> str:
     end = "\r\n" if "\r\n" in text else "\n"
     found = _section(text, section)
     if found is None:
@@ -189,19 +189,19 @@ def _by_ruamel(text: str, section: str, name: str, value: object) -> str:
     return out.getvalue()
 
 
-def _flow(entry: Mapping[str, object]) -> str:
+def flow(entry: Mapping[str, object]) -> str:
     parts = []
     for key, value in entry.items():
-        shown = _flow(value) if isinstance(value, dict) else _scalar(str(value))
-        parts.append(f"{_scalar(key)}: {shown}")
+        shown = flow(value) if isinstance(value, dict) else scalar(str(value))
+        parts.append(f"{scalar(key)}: {shown}")
     return "{" + ", ".join(parts) + "}"
 
 
-def _list(items: Sequence[str]) -> str:
-    return "[" + ", ".join(_scalar(item) for item in items) + "]"
+def flow_list(items: Sequence[str]) -> str:
+    return "[" + ", ".join(scalar(item) for item in items) + "]"
 
 
-def _scalar(text: str) -> str:
+def scalar(text: str) -> str:
     """A text as YAML: plain where nobody could take it for something else, else in double quotes."""
     plain = text[:1].isalpha() and all(char.isascii() and (char.isalnum() or char in "._-") for char in text)
     if plain and text.lower() not in ("y", "n", "yes", "no", "on", "off", "true", "false", "null"):

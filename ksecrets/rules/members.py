@@ -11,7 +11,7 @@ from __future__ import annotations
 from ksecrets.errors import ConfigError, KsecretsError
 from ksecrets.rules import FILE
 from ksecrets.rules.config import Config, parse
-from ksecrets.rules.edit import _flow, _insert, _list, _scalar, add_recipient
+from ksecrets.rules.edit import add_recipient, flow, flow_list, insert, scalar
 from ksecrets.rules.reading import load, nearest
 from ksecrets.text.tree import Mapping, short
 
@@ -56,33 +56,30 @@ def add_pending(text: str, name: str, recipient: str, environment: str, kind: Ki
         raise ConfigError(f"{name} is waiting without `wants`", file=FILE, line=waiting.line, hint="add it by hand")
     else:
         entry: dict[str, object] = {"age": recipient} if kind == "person" else {"age": recipient, "kind": kind}
-        shown = f"{_flow(entry)[:-1]}, wants: {_list([environment])}}}"
-        result = _insert(text, "pending", name, [f"{_scalar(name)}: {shown}"], {**entry, "wants": [environment]})
+        shown = f"{flow(entry)[:-1]}, wants: {flow_list([environment])}}}"
+        result = insert(text, "pending", name, [f"{scalar(name)}: {shown}"], {**entry, "wants": [environment]})
     after = parse(result)
     _expect(name in after.pending and environment in after.pending[name].wants and _readers(after) == _readers(before))
     return result
 
 
-def grant(text: str, name: str, environments: Sequence[str]) -> str:
+def grant(text: str, name: str, environments: Sequence[str], *, beside: str | None = None) -> str:
     """The configuration in which `name` reads these environments, and waits for them no more.
 
-    name: somebody of `pending`, or a recipient. Rules inside an environment that name their readers stay as narrow as
-    they are. The same text where it says so already. Raises ConfigError for unknown names, and for shares.
+    name: somebody of `pending`, or a recipient. beside: where an environment has shares, somebody in the group that
+    `name` goes into. Rules inside an environment that name their readers stay as narrow as they are. The same text
+    where it says so already. Raises ConfigError for unknown names, and for shares without `beside`.
     """
     before = parse(text)
     waiting = before.pending.get(name)
     if waiting is None and name not in before.recipients:
         hint = nearest(name, (*before.pending, *before.recipients)) or f"ksecrets request ENV --name {name}"
         raise ConfigError(f"{short(name)} is neither waiting nor a recipient", file=FILE, hint=hint)
+    groups: dict[str, Path] = {}
     for each in environments:
         environment = environment_of(before, each)
-        if environment.shares is not None:
-            raise ConfigError(
-                f"{each} has Shamir shares, and a reader belongs into one of them",
-                file=FILE,
-                line=environment.line,
-                hint="edit `shares` by hand, then run `ksecrets updatekeys`",
-            )
+        if name not in _readers(before)[each]:
+            groups[each] = _group_of(beside, environment)
     result = text
     if waiting is not None:
         written = load(text.removeprefix("\ufeff"), FILE)["pending"]
@@ -97,9 +94,8 @@ def grant(text: str, name: str, environments: Sequence[str]) -> str:
                 result = _drop(result, ("pending", name, "wants"), wanted)
         if not left:
             result = _remove(result, "pending", name)
-    for each in environments:
-        if all(reader.name != name for reader in before.environments[each].readers):
-            result = _append(result, ("environments", each, "readers"), name)
+    for each, path in groups.items():
+        result = _append(result, ("environments", each, *path), name)
     expected = {
         each: readers | ({name} if each in environments else set()) for each, readers in _readers(before).items()
     }
@@ -107,11 +103,34 @@ def grant(text: str, name: str, environments: Sequence[str]) -> str:
     return result
 
 
+def _group_of(beside: str | None, environment: Environment) -> Path:
+    """Where a new reader goes in an environment: into its readers, or into the group of shares that `beside` is in."""
+    if environment.shares is None:
+        return ("readers",)
+    if beside is None:
+        raise ConfigError(
+            f"{environment.name} has Shamir shares, and a reader belongs into the group of somebody",
+            file=FILE,
+            line=environment.line,
+            hint="--beside NAME says whose; a group of one's own is written by hand",
+        )
+    found = [at for at, group in enumerate(environment.shares.groups) if any(reader.name == beside for reader in group)]
+    if len(found) != 1:
+        groups = "no group" if not found else "several groups"
+        raise ConfigError(
+            f"{short(beside)} is in {groups} of the shares of {environment.name}",
+            file=FILE,
+            line=environment.line,
+            hint=None if found else nearest(beside, [reader.name for reader in environment.readers]),
+        )
+    return ("shares", "of", found[0])
+
+
 def revoke(text: str, name: str, environments: Sequence[str] | None = None) -> str:
     """The configuration in which `name` no longer reads these environments; None: in which there is no `name` at all.
 
     A group of which only one environment loses a member is spelled out there. Raises ConfigError where nobody would be
-    left to read an environment, where `defaults.readers` or shares name them, and for unknown names.
+    left in an environment or a group of its shares, where `defaults.readers` names them, and for unknown names.
     """
     before = parse(text)
     if name not in before.recipients and name not in before.pending:
@@ -119,14 +138,7 @@ def revoke(text: str, name: str, environments: Sequence[str] | None = None) -> s
         raise ConfigError(f"no recipient is called {short(name)}", file=FILE, hint=hint)
     chosen = list(before.environments) if environments is None else list(environments)
     for each in chosen:
-        environment = environment_of(before, each)
-        if environment.shares is not None and any(reader.name == name for reader in environment.readers):
-            raise ConfigError(
-                f"{name} holds a share of {each}",
-                file=FILE,
-                line=environment.line,
-                hint="edit `shares` by hand, then run `ksecrets updatekeys`",
-            )
+        environment_of(before, each)
     tree = load(text.removeprefix("\ufeff"), FILE)
     always = _texts(tree, ("defaults", "readers"))
     if environments is not None and name in _members(always, before):
@@ -140,6 +152,8 @@ def revoke(text: str, name: str, environments: Sequence[str] | None = None) -> s
     for each in chosen:
         lists.append(("environments", each, "readers"))
         lists += [("environments", each, "rules", at, "readers") for at in range(_rules(tree, each))]
+        shares = before.environments[each].shares
+        lists += [("environments", each, "shares", "of", at) for at in range(len(shares.groups) if shares else 0)]
     result = text
     for path in lists:
         for item in _texts(tree, path):
@@ -171,9 +185,9 @@ def add_default_reader(text: str, name: str) -> str:
     if "readers" in _keys(tree, "defaults"):
         result = _append(text, ("defaults", "readers"), name)
     elif _keys(tree, "defaults"):
-        result = _changed(text, ("defaults",), lambda node: _first(text, node, f"readers: {_list([name])}"))
+        result = _changed(text, ("defaults",), lambda node: _first(text, node, f"readers: {flow_list([name])}"))
     else:
-        result = _insert(text, "defaults", "readers", [f"readers: {_list([name])}"], [name])
+        result = insert(text, "defaults", "readers", [f"readers: {flow_list([name])}"], [name])
     shared = {each for each, environment in before.environments.items() if environment.shares is not None}
     expected = {each: readers | (set() if each in shared else {name}) for each, readers in _readers(before).items()}
     _expect(_readers(parse(result)) == expected)
@@ -237,14 +251,14 @@ def _keys(tree: Mapping, section: str) -> list[str]:
 def _append(text: str, path: Path, item: str) -> str:
     def change(node: Any) -> tuple[int, int, str]:
         if not isinstance(node.value, list):
-            return _start(node), _end(node), _list([node.value, item])
+            return _start(node), _end(node), flow_list([node.value, item])
         if not node.value:
-            return _start(node), _end(node), _list([item])
+            return _start(node), _end(node), flow_list([item])
         at = _end(node.value[-1])
         if node.flow_style:
-            return at, at, f", {_scalar(item)}"
+            return at, at, f", {scalar(item)}"
         at = _line_end(text, at)
-        new = f"{_margin(text, node.value[-1])}- {_scalar(item)}"
+        new = f"{_margin(text, node.value[-1])}- {scalar(item)}"
         ends = text[:at].endswith("\n")
         return at, at, new + _break(text) if ends else _break(text) + new
 
@@ -268,8 +282,9 @@ def _drop(text: str, path: Path, item: str) -> str:
         if len(items) == 1:
             name = " ".join(str(step) for step in path[:2])
             if path[0] != "defaults":
+                where = "a group of the shares" if "shares" in path else "the readers"
                 raise ConfigError(
-                    f"{item} is the only one in the readers of {name}",
+                    f"{item} is the only one in {where} of {name}",
                     file=FILE,
                     line=node.start_mark.line + 1,
                     hint="grant it to somebody else first, or remove what nobody is to read",
@@ -292,10 +307,10 @@ def _swap(text: str, path: Path, item: str, others: Sequence[str]) -> str:
 
     def change(node: Any) -> tuple[int, int, str]:
         if not isinstance(node.value, list):
-            return _start(node), _end(node), _list(others)
+            return _start(node), _end(node), flow_list(others)
         found = next(each for each in node.value if each.value == item)
         between = ", " if node.flow_style else _break(text) + _margin(text, found) + "- "
-        return _start(found), _end(found), between.join(_scalar(other) for other in others)
+        return _start(found), _end(found), between.join(scalar(other) for other in others)
 
     return _changed(text, path, change)
 

@@ -15,6 +15,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from ksecrets.operations.rewrap.run import Progress
+
 
 class Granting:
     """What is to be confirmed: whose key (name, kind, recipient as it is written, fingerprint), for which environments,
@@ -36,14 +38,18 @@ def grant(
     *,
     confirm: Callable[[Granting], bool] | None = None,
     fingerprint: str | None = None,
+    beside: str | None = None,
     path: str = ".",
+    progress: Progress | None = None,
     session: Session | None = None,
 ) -> Change:
     """Move somebody from `pending` to the readers of these environments, and re-wrap all their files. Resumable.
 
     environments: by default what they asked for; for a recipient, those that they read by the configuration already
     (which finishes what was interrupted). fingerprint: what the key must have, as its owner said it; else `confirm` is
-    asked. The configuration is written first, then the files; values and data keys stay as they are.
+    asked. beside: in an environment with shares, whose group they go into. The configuration is written first, then the
+    files; values and data keys stay as they are (other shares make a new data key). progress: called with the numbers
+    of files done and of all.
 
     Raises ConfigError for unknown names, NoIdentity where a file cannot be opened, RuleViolation where the files would
     get other new readers too, KsecretsError where the fingerprint differs or is not confirmed. Nothing was
@@ -52,7 +58,7 @@ def grant(
     session = session or Session()
     found = scope(session, path)
     wanted = list(dict.fromkeys(environments)) or _wanted(found, name)
-    text = members.grant(found.source.text, name, wanted)
+    text = members.grant(found.source.text, name, wanted, beside=beside)
     made = plan(found, text, name, wanted, session, adds=True)
     if made.nothing:
         return made.change
@@ -76,7 +82,7 @@ def grant(
             "not confirmed; nothing was written",
             hint=f"compare {asked.fingerprint} with {name}, then --yes or --fingerprint",
         )
-    return carry_out(made, session)
+    return carry_out(made, session, progress)
 
 
 _fingerprint = fingerprint  # the parameter of `grant` has its name

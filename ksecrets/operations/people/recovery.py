@@ -17,6 +17,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ksecrets.operations.rewrap.run import Progress
+
 
 class Tested:
     """What a recovery key opens. opened: number of files, with MAC and seal. failed: (path, error) of all others.
@@ -36,13 +38,15 @@ def recovery_add(
     passphrase: str,
     deliver: Callable[[str], None],
     path: str = ".",
+    progress: Progress | None = None,
     session: Session | None = None,
 ) -> Change:
     """Make an age key that reads every environment, hand it out once, and re-wrap all files.
 
     name: in the configuration; by default the first of `recovery-1`, `recovery-2`... that is free. passphrase: what the
     key is encrypted under (as `age -p` does). deliver: gets the armored age file, before anything is written; it is
-    kept nowhere. Then the configuration is written (`defaults.readers`), then the files, as `grant` does it.
+    kept nowhere. Then the configuration is written (`defaults.readers`), then the files, as `grant` does it. progress:
+    called with the numbers of files done and of all.
 
     Raises NoIdentity where a file cannot be opened, RuleViolation where files would get other new readers; then no key
     was handed out and nothing was written. What an interruption leaves, `grant NAME` finishes.
@@ -69,7 +73,7 @@ def recovery_add(
     except UnicodeEncodeError:
         raise UsageError("the passphrase is not UTF-8 text") from None
     deliver(bytes(locked).decode("ascii"))
-    return carry_out(made, session)
+    return carry_out(made, session, progress)
 
 
 def recovery_test(identity: str, *, text: str | None = None, path: str = ".", session: Session | None = None) -> Tested:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from ksecrets import keys
 from ksecrets.errors import ConfigError, UsageError
+from ksecrets.operations.own import own_recipients, person_name
 from ksecrets.operations.people.fingerprint import fingerprint
 from ksecrets.operations.people.scope import scope
 from ksecrets.operations.session import Session
-from ksecrets.operations.setup import _own_recipients, _person
 from ksecrets.rules import members
 from ksecrets.rules.config import parse
 from ksecrets.storage import atomic
@@ -62,7 +62,7 @@ def request(
     elif age is not None:
         recipient = age.strip()
     else:
-        own = _own_recipients(session)
+        own = own_recipients(session)
         if not own:
             raise ConfigError("no identity is at hand", hint="ksecrets keygen, or give --age RECIPIENT")
         recipient = own[0]
@@ -70,7 +70,7 @@ def request(
     if name is None:
         if found.repository is None:
             raise UsageError("outside of git, a name is needed", hint="--name NAME")
-        name = _person(found.repository, session)
+        name = person_name(found.repository, session)
     kind: Kind = "machine" if machine else "person"
     text = members.add_pending(found.source.text, name, recipient, environment, kind)
     written = text != found.source.text

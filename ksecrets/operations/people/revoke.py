@@ -13,6 +13,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from ksecrets.operations.rewrap.run import Progress
+
 
 def revoke(
     name: str,
@@ -20,6 +22,7 @@ def revoke(
     *,
     confirm: Callable[[Change, int], bool] | None = None,
     path: str = ".",
+    progress: Progress | None = None,
     session: Session | None = None,
 ) -> Change:
     """Take somebody out of these environments (none given: out of the configuration), and give every file concerned a
@@ -27,7 +30,8 @@ def revoke(
 
     confirm: asked with the change and the number of files before anything is written; None: not asked. Where no
     identity at hand opens a file, the configuration is changed all the same: its path is in `closed` of the result,
-    `check` stays red for it, and nothing can be written to it until somebody with access runs `updatekeys`.
+    `check` stays red for it, and nothing can be written to it until somebody with access runs `updatekeys`. progress:
+    called with the numbers of files done and of all.
 
     Raises ConfigError for unknown names and where nobody would be left, RuleViolation where files would get new
     readers.
@@ -45,4 +49,4 @@ def revoke(
         return made.change
     if confirm is not None and not confirm(made.change, len(made.work)):
         raise KsecretsError("not confirmed; nothing was written", hint="--yes confirms without asking")
-    return carry_out(made, session)
+    return carry_out(made, session, progress)

@@ -3,15 +3,17 @@
 The configuration is written first, as one atomic step, then each file. A kill in between leaves a configuration that
 says what is meant, and files that do not agree with it yet: `check` names each of them, nothing is written to them
 meanwhile, and the same command (or `updatekeys`) finishes the work. The other way round, files would be open to
-somebody whom no configuration names.
+somebody whom no configuration names. The files are the work of `updatekeys` over a tree (operations/rewrap): in several
+processes, and an interrupt ends it between two files.
 """
 
 from __future__ import annotations
 
-from ksecrets.errors import KsecretsError, NoIdentity, RuleViolation
+from ksecrets.errors import EXIT_INTERRUPTED, KsecretsError, NoIdentity, RuleViolation
 from ksecrets.operations.known import identities_of
 from ksecrets.operations.reading import check_environment
-from ksecrets.operations.updatekeys import updatekeys
+from ksecrets.operations.updatekeys import updatekeys_all
+from ksecrets.operations.writing import same_groups
 from ksecrets.rules import FILE
 from ksecrets.rules.config import parse
 from ksecrets.rules.policy import identity
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from ksecrets.operations.people.scope import Scope, Secret
+    from ksecrets.operations.rewrap.run import Progress
     from ksecrets.operations.session import Session
     from ksecrets.rules.policy import Reader
 
@@ -31,11 +34,11 @@ class Change:
 
     name: whose. environments: which. configured: the configuration was written. files: paths that were re-wrapped,
     in order. new_keys: how many of them got a new data key. closed: paths that no identity at hand opens; the change is
-    prepared, and somebody else finishes it. failed: (path, error) of files that could not be written. plaintext: files
-    of the environments that are not encrypted at all.
+    prepared, and somebody else finishes it. failed: (path, error) of files that could not be written. left: how many an
+    interrupt left as they were. plaintext: files of the environments that are not encrypted at all.
     """
 
-    __slots__ = ("closed", "configured", "environments", "failed", "files", "name", "new_keys", "plaintext")
+    __slots__ = ("closed", "configured", "environments", "failed", "files", "left", "name", "new_keys", "plaintext")
 
     def __init__(self, name: str, environments: Collection[str]) -> None:
         self.name = name
@@ -45,11 +48,14 @@ class Change:
         self.new_keys = 0
         self.closed: list[str] = []
         self.failed: list[tuple[str, KsecretsError]] = []
+        self.left = 0
         self.plaintext: list[str] = []
 
     @property
     def exit_code(self) -> int:
-        """0 where everything is done, else that of the first thing that is not."""
+        """0 where everything is done, that of an interrupt, or that of the first thing that is not done."""
+        if self.left:
+            return EXIT_INTERRUPTED
         if self.failed:
             return self.failed[0][1].exit_code
         return NoIdentity("").exit_code if self.closed else 0
@@ -92,14 +98,14 @@ def plan(scope: Scope, text: str, name: str, environments: Collection[str], sess
     strangers: dict[str, list[str]] = {}
     for secret in scope.files(environments):
         policy = config.policy(secret.relative)
-        if policy is None or policy.shares is not None:
+        if policy is None:
             continue
         if secret.metadata is None:
             made.change.plaintext.append(secret.path)
             continue
         wanted = {_key(reader): reader.name for reader in policy.recipients}
         there = identities_of(secret.metadata)
-        if wanted.keys() == there:
+        if same_groups(secret.metadata, policy):
             continue
         for key in wanted.keys() - there - {own}:
             strangers.setdefault(wanted[key], []).append(secret.path)
@@ -125,8 +131,11 @@ def plan(scope: Scope, text: str, name: str, environments: Collection[str], sess
     return made
 
 
-def carry_out(plan: Plan, session: Session) -> Change:
-    """Write the configuration, then every file that can be opened; what fails is told, and the others go on."""
+def carry_out(plan: Plan, session: Session, progress: Progress | None = None) -> Change:
+    """Write the configuration, then every file that can be opened; what fails is told, and the others go on.
+
+    progress: called with the numbers of files done and of all.
+    """
     change = plan.change
     scope = plan.scope
     if plan.text != scope.source.text:
@@ -136,16 +145,17 @@ def carry_out(plan: Plan, session: Session) -> Change:
         session.rules_changed()
     closed = {secret.path for secret, _ in plan.closed}
     change.closed = sorted(closed)
-    for secret in plan.work:
-        if secret.path in closed:
-            continue
-        try:
-            done = updatekeys(secret.path, session=session)
-        except KsecretsError as error:
-            change.failed.append((secret.path, error.at(secret.path)))
-        else:
-            change.files.append(secret.path)
-            change.new_keys += done.new_key
+    paths = [secret.path for secret in plan.work if secret.path not in closed]
+    if not paths:
+        return change
+    report = updatekeys_all(paths, progress=progress, session=session)
+    for result in report.files:
+        if result.error is not None:
+            change.failed.append((result.path, result.error))
+        elif result.status == "changed":
+            change.files.append(result.path)
+            change.new_keys += result.new_key
+    change.left = report.left
     return change
 
 

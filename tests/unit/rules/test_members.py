@@ -151,5 +151,28 @@ def test_what_cannot_be_edited_safely_is_refused() -> None:
         with pytest.raises(KsecretsError, match="did not come out as meant"):
             edit()
     shares = TEXT.replace("readers: [platform, solo]", "shares: {need: 2, of: [[alice], [bob]]}")
-    with pytest.raises(ConfigError, match="holds a share"):
+    with pytest.raises(ConfigError, match="only one in a group of the shares of environments dev"):
         revoke(shares, "bob")
+
+
+@pytest.mark.parametrize(
+    ("written", "granted"),
+    [
+        ("[[alice], [bob]]", "[[alice], [bob, ci]]"),
+        ("[alice, bob]", "[alice, [bob, ci]]"),
+    ],
+)
+def test_a_reader_goes_into_the_group_of_somebody(written: str, granted: str) -> None:
+    shares = f"shares: {{need: 2, of: {written}}}  # kept"
+    text = TEXT.replace("readers: [platform, solo]", shares)
+    before = parse(text)
+    after = grant(text, "ci", ["dev"], beside="bob")
+    assert after == text.replace(f"of: {written}", f"of: {granted}")
+    without = granted.replace(", ci", "")
+    assert revoke(after, "ci", ["dev"]) == text.replace(f"of: {written}", f"of: {without}")
+    with pytest.raises(ConfigError, match="belongs into the group of somebody"):
+        grant(text, "ci", ["dev"])
+    with pytest.raises(ConfigError, match="`ci` is in no group of the shares"):
+        grant(text, "ci", ["dev"], beside="ci")
+    assert parse(after).environments["dev"].shares is not None
+    assert before.environments["prod"].readers == parse(after).environments["prod"].readers
