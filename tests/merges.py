@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import random
+    from collections.abc import Iterator
     from pathlib import Path
+
+LONG = "KSECRETS_MERGE_ROUNDS" in os.environ
+"""Whether this is the long run: KSECRETS_MERGE_ROUNDS rounds, and at most KSECRETS_MERGE_SECONDS for each test."""
+
+
+def rounds(few: int) -> Iterator[int]:
+    """The numbers of the rounds: `few` of them in CI, more in the long run, as long as there is time."""
+    end = time.monotonic() + float(os.environ.get("KSECRETS_MERGE_SECONDS", "inf"))
+    for number in range(int(os.environ.get("KSECRETS_MERGE_ROUNDS", few))):
+        if LONG and time.monotonic() > end:
+            return
+        yield number
 
 
 class Values:
