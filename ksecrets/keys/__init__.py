@@ -28,7 +28,7 @@ _MODULES: dict[str, tuple[str, str | None]] = {
     "hc_vault": ("HashiCorp Vault", "ksecrets.keys.vault"),
     "hckms": ("Huawei Cloud KMS", None),
     "pgp": ("PGP", "ksecrets.keys.pgp"),
-    "pkcs11": ("PKCS#11", None),
+    "pkcs11": ("PKCS#11", "ksecrets.keys.pkcs11"),
     "fortanix": ("Fortanix DSM", None),
 }
 LOCAL = frozenset(("age", "pgp"))

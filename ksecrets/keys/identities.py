@@ -42,7 +42,10 @@ if TYPE_CHECKING:
 PREFIXES = ("KSECRETS_", "SOPS_")
 _KEYS = ("AGE_KEY", "AGE_KEY_FILE", "AGE_KEY_CMD")
 _SSH_KEYS = ("AGE_SSH_PRIVATE_KEY_FILE", "AGE_SSH_PRIVATE_KEY_CMD")
-VARIABLES = frozenset((*(prefix + name for prefix in PREFIXES for name in (*_KEYS, *_SSH_KEYS)), COMMAND_VARIABLE))
+_REMOTE = ("KSECRETS_PKCS11_PIN", "FORTANIX_API_KEY")
+VARIABLES = frozenset(
+    (*(prefix + name for prefix in PREFIXES for name in (*_KEYS, *_SSH_KEYS)), COMMAND_VARIABLE, *_REMOTE)
+)
 """Every variable that holds an identity, or says where one is or how to get it."""
 KEYRING_VARIABLE = "KSECRETS_KEYRING"
 

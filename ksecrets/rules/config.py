@@ -10,7 +10,7 @@ from __future__ import annotations
 from ksecrets.errors import ConfigError
 from ksecrets.rules import FILE
 from ksecrets.rules.environment import ALWAYS, SETTINGS, Environment, Settings, readers_of, settings
-from ksecrets.rules.fields import SERVICES, aws_kms, from_url
+from ksecrets.rules.fields import SERVICES, aws_kms, from_url, pkcs11
 from ksecrets.rules.policy import Policy, Reader, identity
 from ksecrets.rules.reading import Part, load, nearest
 from ksecrets.text.tree import short
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 VERSION = 1
 
 _TOP = ("version", "sops-compatible", "recipients", "groups", "pending", "defaults", "environments")
-_EXTRAS = {"aws-kms": ("context", "role", "profile")}
+_EXTRAS = {"aws-kms": ("context", "role", "profile"), "pkcs11": ("algorithm",)}
 
 
 class Pending:
@@ -158,6 +158,8 @@ def _reader(parent: Part, name: str, *, more: tuple[str, ...]) -> Reader:
             context = part.part("context")
             pairs = {key: context.text(key) or "" for key in context.tree}
             made = aws_kms(text, part.text("role") or "", part.text("profile") or "", pairs)
+        elif service == "pkcs11":
+            made = pkcs11(text, part.text("algorithm") or "")
         else:
             made = from_url(service, text)
     except ConfigError as error:

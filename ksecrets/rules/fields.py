@@ -24,6 +24,7 @@ SERVICES = {
     "hc-vault": "hc_vault",
     "hckms": "hckms",
     "pgp": "pgp",
+    "pkcs11": "pkcs11",
 }
 """The names of key services in `.ksecrets.yaml`, and sops's lists for them."""
 
@@ -119,6 +120,16 @@ def pgp(fingerprint: str) -> Key:
     return "pgp", {"fp": fingerprint.replace(" ", "")}
 
 
+def pkcs11(uri: str, algorithm: str = "") -> Key:
+    """A URI (RFC 7512) of a token and a key. algorithm: `RSA-OAEP` for a token that knows SHA-1 only."""
+    uri = uri.strip()
+    if not uri.startswith("pkcs11:") or "?" in uri:
+        raise ConfigError(f"{short(uri, 80)} is no PKCS#11 key", hint="pkcs11:token=TOKEN;object=LABEL")
+    if algorithm not in ("", "RSA-OAEP-256", "RSA-OAEP"):
+        raise ConfigError(f"{short(algorithm)} is no algorithm for a PKCS#11 key", hint="RSA-OAEP-256 or RSA-OAEP")
+    return "pkcs11", {"uri": uri, **({"algorithm": algorithm} if algorithm == "RSA-OAEP" else {})}
+
+
 def from_url(service: str, text: str) -> Key:
     """The key that one text names, by the service's name in `.ksecrets.yaml`. Raises ConfigError."""
     makers = {
@@ -129,5 +140,6 @@ def from_url(service: str, text: str) -> Key:
         "hc-vault": hc_vault,
         "hckms": hckms,
         "pgp": pgp,
+        "pkcs11": pkcs11,
     }
     return makers[service](text)  # type: ignore[operator, no-any-return]
