@@ -9,7 +9,16 @@ from __future__ import annotations
 import os
 
 from ksecrets.envelope.metadata import Metadata, identity_fields
-from ksecrets.errors import ConfigError, KsecretsError, NoIdentity, NotEncrypted, RuleViolation, SyntaxRefused, Tampered
+from ksecrets.errors import (
+    ConfigError,
+    KsecretsError,
+    NoIdentity,
+    NotEncrypted,
+    RuleViolation,
+    ServiceFailed,
+    SyntaxRefused,
+    Tampered,
+)
 from ksecrets.files.open import open_text, read_metadata
 from ksecrets.operations.asked import NOTHING, identities
 from ksecrets.operations.reading import check_environment
@@ -54,6 +63,10 @@ def earlier_version(place: Place, session: Session, asked: Asked = NOTHING) -> O
             opened = open_text(text, data_key_for=session.key_for(place), format=place.format(text), keep_tokens=True)
             check_environment(opened.metadata, place, session)
         except (NotEncrypted, NoIdentity, SyntaxRefused, UnicodeDecodeError):
+            continue
+        except ServiceFailed as error:
+            # whoever may only encrypt cannot open it, and writes a new one
+            session.note(f"the version in git is not used: {error.message}", place.path)
             continue
         except Tampered as error:
             session.note(f"the version in git is not used: {error.message}", place.path)

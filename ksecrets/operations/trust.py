@@ -11,10 +11,12 @@ stands in
 - or, for Vault, on the very server that VAULT_ADDR names.
 
 SOPS_HC_VAULT_ALLOWLIST narrows this further for Vault, as in sops. Under git's drivers nothing is asked at all, unless
-KSECRETS_REMOTE_KEYS=1 or git's `ksecrets.remoteKeys` says so.
+KSECRETS_REMOTE_KEYS=1 or git's `ksecrets.remoteKeys` (true) says so; KSECRETS_REMOTE_KEYS=0 asks nobody ever.
 """
 
 from __future__ import annotations
+
+import os
 
 from ksecrets.errors import ConfigError, KsecretsError
 from ksecrets.rules import FILE, SOPS_FILE, fields
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 
 KEYS_VARIABLE = "KSECRETS_TRUSTED_KEYS"
 REMOTE_VARIABLE = "KSECRETS_REMOTE_KEYS"
+IN_GIT = "in-git"
+"""What git's drivers set REMOTE_VARIABLE to, where the user has not."""
 ALLOWLIST_VARIABLE = "SOPS_HC_VAULT_ALLOWLIST"
 _KEYS_SETTING, _REMOTE_SETTING = "ksecrets.trustedkey", "ksecrets.remotekeys"
 HINT = "if the key is yours: git config --global --add ksecrets.trustedKey KEY, or name it in KSECRETS_TRUSTED_KEYS"
@@ -52,14 +56,18 @@ class Trust:
 
     def __init__(self, session: Session, place: Place) -> None:
         self._session = session
-        self._place = place
+        # a text without a path (standard input, what git's textconv gets) stands where we do
+        self._place = place if place.real is not None else session.place(os.path.join(os.curdir, "-"))
         self._settings: dict[str, list[str]] | None = None
         self._trusted: list[Key] | None = None
 
     def refusal(self, service: str, identity: dict[str, str]) -> str | None:
         """Why this key must not be asked, or None. identity: its fields, without `enc` and `created_at`."""
-        if not self._may_ask():
-            return "as git's drivers ask nobody (KSECRETS_REMOTE_KEYS=1 or git's ksecrets.remoteKeys lets them)"
+        said = self._session.environ.get(REMOTE_VARIABLE, "")
+        if said == "0":
+            return f"as {REMOTE_VARIABLE}=0 asks nobody"
+        if said == IN_GIT and not self._git_may_ask():
+            return f"as git's drivers ask nobody ({REMOTE_VARIABLE}=1 or git's ksecrets.remoteKeys lets them)"
         if service == "hc_vault":
             address = identity.get("vault_address", "")
             if not allowlisted(address, self._session.environ.get(ALLOWLIST_VARIABLE, "")):
@@ -71,9 +79,8 @@ class Trust:
             return None
         return f"as it stands neither in {self._ref()} nor in settings of your own"
 
-    def _may_ask(self) -> bool:
-        said = self._session.environ.get(REMOTE_VARIABLE, "")
-        return said != "0" or (self._git_settings().get(_REMOTE_SETTING) or [""])[-1].lower() in ("true", "yes", "1")
+    def _git_may_ask(self) -> bool:
+        return (self._git_settings().get(_REMOTE_SETTING) or [""])[-1].lower() in ("true", "yes", "on", "1")
 
     def _ref(self) -> str:
         ref = self._session.trusted_ref(self._place)
