@@ -34,6 +34,8 @@ def show(file: str, json: bool) -> int | None:
     )
     for warning in found.policy.warnings:
         streams.message(f"warn: {warning}")
+    for sentence in found.unused:
+        streams.status(f"note: {sentence}")
     return None
 
 

@@ -9,22 +9,26 @@ from ksecrets.rules.environment import ALWAYS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ksecrets.rules.policy import Policy
 
 
 class Explained:
     """path: as given. relative: in the repository. file: the configuration. policy: what holds.
 
-    where: setting -> `file:line`, or None where it is the default of ksecrets, as nobody said anything.
+    where: setting -> `file:line`, or None where it is the default of ksecrets, as nobody said anything. unused: what
+    stands in a `.sops.yaml` and is for sops only.
     """
 
-    __slots__ = ("file", "path", "policy", "relative", "where")
+    __slots__ = ("file", "path", "policy", "relative", "unused", "where")
 
-    def __init__(self, path: str, relative: str | None, file: str, policy: Policy) -> None:
+    def __init__(self, path: str, relative: str | None, file: str, policy: Policy, unused: Sequence[str] = ()) -> None:
         self.path = path
         self.relative = relative
         self.file = file
         self.policy = policy
+        self.unused = tuple(unused)
         lines = policy.origins
         self.where: dict[str, str | None] = {
             name: f"{file}:{lines[name]}" if name in lines else None for name in SETTINGS
@@ -68,6 +72,7 @@ class Explained:
                 name: {"value": value, "decided_by": self.where.get(name)} for name, value in self.settings().items()
             },
             "warnings": list(policy.warnings),
+            "unused": list(self.unused),
         }
 
 
@@ -99,7 +104,8 @@ def explain(path: str, *, session: Session | None = None) -> Explained:
             file=path,
             hint="add its path to an environment's `files`",
         )
-    return Explained(path, place.relative, _shown(place.rules.file), place.policy)
+    unused: list[str] = getattr(place.rules.config, "unused", [])
+    return Explained(path, place.relative, _shown(place.rules.file), place.policy, unused)
 
 
 def _shown(file: str) -> str:

@@ -116,9 +116,22 @@ def policy_for(place: Place, previous: Opened | None, asked: Asked, session: Ses
             file=place.path,
             hint="add its path to an environment's `files`, or give --age RECIPIENT",
         )
+    misnamed = _misnamed(place)
     raise ConfigError(
-        "nothing says who may read this file", file=place.path, hint="run `ksecrets init`, or give --age RECIPIENT"
+        "nothing says who may read this file",
+        file=place.path,
+        hint=f"{misnamed} is not read: rename it to .sops.yaml, as sops wants it, too"
+        if misnamed
+        else "run `ksecrets init`, or give --age RECIPIENT",
     )
+
+
+def _misnamed(place: Place) -> str | None:
+    """A `.sops.yml` upwards of a file, which sops warns of and does not read."""
+    folder = os.path.dirname(place.real) if place.real is not None else ""
+    while folder and not os.path.isfile(os.path.join(folder, ".sops.yml")):
+        folder = os.path.dirname(folder) if os.path.dirname(folder) != folder else ""
+    return os.path.join(folder, ".sops.yml") if folder else None
 
 
 def _warn_of_steering(previous: Opened | None, place: Place, session: Session, what: str) -> None:

@@ -88,7 +88,8 @@ class Policy:
     shares: Shamir groups, or None.
     comments: `auto` encrypts comments that look like assignments, `keep` none, `encrypt` all.
     sops_compatible: `require` refuses what sops could not read.
-    min_readers: fewer readers than this are a warning, never a refusal (`warnings`).
+    min_readers: fewer readers than this are a warning, never a refusal (`warnings`). remarks: further warnings, about
+    what stands in the configuration and means nothing.
     rotate_after: days after which the data key should be replaced, or None.
     origins: setting, by its name in the configuration -> the line that decided it; without those that nobody set.
     """
@@ -100,6 +101,7 @@ class Policy:
         "min_readers",
         "origins",
         "recipients",
+        "remarks",
         "rotate_after",
         "rule",
         "seal_required",
@@ -125,6 +127,7 @@ class Policy:
         min_readers: int = 1,
         rotate_after: int | None = None,
         origins: Mapping[str, int] | None = None,
+        remarks: tuple[str, ...] = (),
     ) -> None:
         self.environment = environment
         self.source = source
@@ -139,13 +142,14 @@ class Policy:
         self.min_readers = min_readers
         self.rotate_after = rotate_after
         self.origins: Mapping[str, int] = origins or {}
+        self.remarks = remarks
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """What `check` and a first write should say about this policy; never a reason to refuse."""
         if self.shares is not None or len(self.recipients) >= self.min_readers:
-            return ()
+            return self.remarks
         count = len(self.recipients)
         readers = "one reader" if count == 1 else f"{count} readers"
         where = self.environment or self.source
-        return (f"{where} has {readers}, min-readers asks for {self.min_readers}",)
+        return (f"{where} has {readers}, min-readers asks for {self.min_readers}", *self.remarks)

@@ -1,10 +1,11 @@
 """`.sops.yaml` as sops reads it (config/config.go): creation rules, of which the first that matches a path holds.
 
 As in sops: `path_regex` is one of Go's expressions, found anywhere in the path relative to the configuration's
-folder; a rule without one matches everything; settings that sops does not know are ignored, only the first document
-counts, and the keys of a rule are looked at when it is used. Unlike sops: the file is looked for upwards from the
-secrets file, not from the working folder, and an expression that Go would not compile is an error wherever it
-stands (sops takes a bad selector for one that never matches, and leaves values in plaintext).
+folder; a rule without one matches everything; settings that sops does not know are ignored (with a warning where one
+looks like a slip), only the first document counts, and the keys of a rule are looked at when it is used. Unlike sops:
+the file is looked for upwards from the secrets file, not from the working folder, and an expression that Go would not
+compile is an error wherever it stands (sops takes a bad selector for one that never matches, and leaves values in
+plaintext).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from ksecrets.errors import ConfigError, SyntaxRefused
 from ksecrets.rules import SOPS_FILE as FILE
 from ksecrets.rules import fields
 from ksecrets.rules.policy import Policy, Reader, Shares, identity
-from ksecrets.rules.reading import Part, texts
+from ksecrets.rules.reading import Part, nearest, texts
 from ksecrets.rules.selector import KINDS, Selector, choose
 from ksecrets.text.tree import Mapping, Scalar, Sequence
 
@@ -25,19 +26,33 @@ if TYPE_CHECKING:
     from ksecrets.rules.fields import Key
 
 
+_SETTINGS = (
+    "path_regex", "kms", "aws_profile", "age", "pgp", "gcp_kms", "hckms", "azure_keyvault", "hc_vault_transit_uri",
+    "key_groups", "shamir_threshold", *KINDS, "mac_only_encrypted",
+)  # fmt: skip
+# Only a `.ksecrets.yaml` is about more than how a file is encrypted: what stands here beside the rules is sops's own.
+_NOT_OURS = {
+    "destination_rules": "are for `sops publish`, and ksecrets does not publish",
+    "stores": "is how sops lays files out anew, and ksecrets keeps every line as it is",
+}
+
 # What the Go decoder takes for a bool field.
 _TRUE = frozenset(("true", "True", "TRUE", "yes", "Yes", "YES", "on", "On", "ON", "y", "Y"))
 _FALSE = frozenset(("false", "False", "FALSE", "no", "No", "NO", "off", "Off", "OFF", "n", "N"))
 
 
 class SopsConfig:
-    """A parsed `.sops.yaml`: `rules` in order, or None where it has no `creation_rules`."""
+    """A parsed `.sops.yaml`: `rules` in order, or None where it has no `creation_rules`.
 
-    __slots__ = ("file", "rules")
+    unused: what stands in it and is not for ksecrets, one sentence each with its line.
+    """
 
-    def __init__(self, file: str, rules: list[SopsRule] | None) -> None:
+    __slots__ = ("file", "rules", "unused")
+
+    def __init__(self, file: str, rules: list[SopsRule] | None, unused: list[str] | None = None) -> None:
         self.file = file
         self.rules = rules
+        self.unused = unused or []
 
     def policy(self, path: str) -> Policy | None:
         """What holds for a file (path relative to the configuration's folder, parts joined by `/`), None where no
@@ -86,6 +101,8 @@ class SopsRule:
             need = self._threshold or len(groups)
             if need > len(groups):
                 raise part.error(f"there are {len(groups)} groups", "shamir_threshold")
+            if need < 2:
+                raise part.error("a secret that any one group opens needs no groups: at least 2", "shamir_threshold")
             shares = Shares(need, tuple(groups))
         try:
             self.selector.check()
@@ -98,7 +115,19 @@ class SopsRule:
             shares=shares,
             selector=self.selector,
             mac_only_encrypted=self.mac_only_encrypted,
+            remarks=self._slips(),
         )
+
+    def _slips(self) -> tuple[str, ...]:
+        """Settings that look like a known one that is spelled otherwise. sops takes no notice of them: a rule with
+        `path_regexp` is one for every file."""
+        part = self._part
+        found = []
+        for key in part.tree:
+            known = nearest(key, _SETTINGS) if key not in _SETTINGS else None
+            if known is not None:
+                found.append(f"{part.file}:{part.line_of(key)} {part.path}.{key} is no setting of sops: {known}")
+        return tuple(found)
 
     def _groups(self) -> list[tuple[Reader, ...]]:
         part = self._part
@@ -129,15 +158,16 @@ def parse(text: str, file: str = FILE) -> SopsConfig:
         raise ConfigError(error.message, file=file, line=error.line) from None
     tree = builder.result
     top = Part(Mapping(1) if tree is None else tree, file, "", 1)
+    unused = [f"{file}:{top.line_of(key)} `{key}` {why}" for key, why in _NOT_OURS.items() if top.tree.get(key)]
     rules = top.tree.get("creation_rules")
     if rules is None:
-        return SopsConfig(file, None)
+        return SopsConfig(file, None, unused)
     if not isinstance(rules, Sequence):
         raise top.error("a list of rules is expected here", "creation_rules")
     made = []
     for index, (rule, line) in enumerate(zip(rules, rules.lines, strict=True)):
         made.append(SopsRule(Part(Mapping(line) if rule is None else rule, file, f"creation_rules[{index}]", line)))
-    return SopsConfig(file, made)
+    return SopsConfig(file, made, unused)
 
 
 def _group_part(part: Part, groups: Sequence, index: int, key: str = "key_groups") -> Part:

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from ksecrets.errors import ConfigError, RuleViolation
+from ksecrets.rules import load
 from ksecrets.rules.load import Rules, find
+from ksecrets.rules.sopsconfig import SopsConfig
 
 CONFIG = """\
 version: 1
@@ -195,3 +197,14 @@ def test_finding_rules_starts_no_process_and_imports_little(top: Path) -> None:
         cwd=top, env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
+
+
+def test_paths_of_windows_have_slashes_in_rules(monkeypatch: pytest.MonkeyPatch) -> None:
+    """sops leaves the backslashes there, and `prod/` matches nothing."""
+    rules = Rules("/", SopsConfig(".sops.yaml", None))
+    rules.root = "C:\\repo"
+    monkeypatch.setattr(load.os, "sep", "\\")
+    assert rules.relative("C:\\repo\\prod\\a.yaml") == "prod/a.yaml"
+    assert rules.relative("C:\\repository\\a.yaml") is None
+    rules.chosen = True
+    assert rules.relative("C:\\repository\\a.yaml") == "C:/repository/a.yaml"

@@ -146,3 +146,37 @@ def test_refusals(text: str, line: int, message: str) -> None:
 
 def test_a_rule_without_keys_has_no_readers() -> None:
     assert policy("creation_rules: [{path_regex: a}]").recipients == ()
+
+
+def test_what_is_not_for_us_is_no_error_and_is_named() -> None:
+    text = """
+destination_rules:
+  - s3_bucket: b
+    path_regex: (
+    recreation_rule: {pgp: AAAA}
+stores: {json: {indent: 2}}
+creation_rules: [{age: age1a}]
+"""
+    config = parse(text)
+    assert [line.partition(" ")[0] for line in config.unused] == [".sops.yaml:2", ".sops.yaml:6"]
+    assert config.policy("a") is not None
+    assert config.policy("a").warnings == ()  # type: ignore[union-attr]
+
+
+def test_a_slip_is_ignored_as_sops_does_and_said() -> None:
+    """With `path_regexp` sops takes the rule for one about every file, and with `encrypted_regexp` for all values."""
+    found = policy(
+        "creation_rules:\n  - path_regexp: ^prod/\n    encrypted-regex: ^x$\n    note: of ours\n    age: age1a\n",
+        "dev/a.yaml",
+    )
+    assert found.warnings == (
+        ".sops.yaml:2 creation_rules[0].path_regexp is no setting of sops: did you mean `path_regex`?",
+        ".sops.yaml:3 creation_rules[0].encrypted-regex is no setting of sops: did you mean `encrypted_regex`?",
+    )
+    assert found.selector == Selector()
+
+
+def test_merge_keys_of_yaml() -> None:
+    text = "base: &b {age: age1a, encrypted_suffix: _x}\ncreation_rules:\n  - {<<: *b, path_regex: ^p/}\n  - *b\n"
+    assert [keys(policy(text, path)) for path in ("p/a", "q")] == [["age1a"]] * 2
+    assert policy(text, "p/a").selector == Selector("encrypted_suffix", "_x")
