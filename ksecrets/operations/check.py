@@ -48,10 +48,24 @@ class _Looked:
     """What one file came to, small enough to travel between processes.
 
     real: without links; None where the file does not count and `findings` are all that is to be said. source: what
-    the rules have about it, by their own place (`_source`). notes: remarks that came up.
+    the rules have about it, by their own place (`_source`). rotate_after: days, where the rules have it. lastmodified:
+    by its metadata. notes: remarks that came up.
     """
 
-    __slots__ = ("encrypted", "findings", "kid", "moved", "notes", "path", "real", "sealed", "source", "verified")
+    __slots__ = (
+        "encrypted",
+        "findings",
+        "kid",
+        "lastmodified",
+        "moved",
+        "notes",
+        "path",
+        "real",
+        "rotate_after",
+        "sealed",
+        "source",
+        "verified",
+    )
 
     def __init__(self, path: str, findings: Sequence[Finding] = ()) -> None:
         self.path = path
@@ -59,6 +73,8 @@ class _Looked:
         self.findings = list(findings)
         self.source: str | None = None
         self.kid: str | None = None
+        self.rotate_after: int | None = None
+        self.lastmodified: str | None = None
         self.encrypted = self.sealed = self.moved = False
         self.verified: bool | None = None
         self.notes: list[str] = []
@@ -91,6 +107,7 @@ class _Check:
         self.look_at(files, progress)
         self.same_data_keys()
         self.lost_seals()
+        self.overdue()
         self.environments()
         self.clones()
         for done in self._done.values():
@@ -212,7 +229,9 @@ class _Check:
         looked.real = place.real or path
         looked.encrypted, looked.sealed, looked.moved = done.encrypted, done.sealed, done.moved
         looked.verified, looked.kid = done.verified, done.kid
-        looked.source = _source(place.policy) if place.policy is not None else None
+        looked.lastmodified = done.metadata.lastmodified if done.metadata is not None else None
+        if place.policy is not None:
+            looked.source, looked.rotate_after = _source(place.policy), place.policy.rotate_after
         return looked
 
     # -- over all files ------------------------------------------------------------------------------------------------
@@ -247,6 +266,22 @@ class _Check:
                             finding.severity = "error"
                             finding.message = f"has no seal, and is sealed in {ref}: sops wrote it, or it was removed"
                             finding.hint = f"ksecrets seal {done.path}"
+
+    def overdue(self) -> None:
+        """A warning for every data key that is older than `rotate-after` of its environment."""
+        due = [done for done in self._done.values() if done.rotate_after is not None and done.lastmodified is not None]
+        if not due:
+            return
+        from ksecrets.operations.ages import Ages
+
+        ages = Ages(self.session)
+        for done in due:
+            ages.prepare(done.path)
+            age = ages.of(self.session.place(done.path), done.kid, done.lastmodified or "")
+            if done.rotate_after is not None and age >= done.rotate_after:
+                what = f"its data key is {age} days old, and rotate-after asks for a new one after {done.rotate_after}"
+                hint = f"ksecrets rotate {done.path}, and new values where old ones may be known"
+                done.findings.append(Finding("rotate-due", "warning", done.path, what, hint=hint))
 
     def environments(self) -> None:
         """Warnings about the rules themselves, once each."""

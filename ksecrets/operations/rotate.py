@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ksecrets.errors import KsecretsError, UsageError
 from ksecrets.files.open import read_metadata
+from ksecrets.operations.ages import Ages
 from ksecrets.operations.asked import NOTHING, own_groups
 from ksecrets.operations.reading import open_file, read
 from ksecrets.operations.rewrap.result import FileResult
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from ksecrets.operations.session import Place
 
 _DAYS = {"d": 1, "w": 7, "m": 30, "y": 365}
-_DAY = 24 * 3600
 
 
 def rotate(
@@ -58,13 +58,15 @@ def rotate(
     if change and (not paths or env is not None or changed_since is not None):
         raise UsageError("readers are added and taken out of files that are named, not of whole trees")
     limit = _days(older_than) if older_than is not None else None
-    ages = _Ages(session)
+    ages = Ages(session)
 
     def refine(result: FileResult, place: Place, metadata: Metadata) -> None:
         after = place.policy.rotate_after if due and place.policy is not None else limit
         result.status, result.new_key, result.reason = "planned", True, None
         if after is not None:
-            age = ages.of(place, metadata)
+            age = ages.of(
+                place, metadata.extension.kid if metadata.extension is not None else None, metadata.lastmodified
+            )
             result.reason = f"{age} days old"
             result.new_key = age >= after
         elif due:
@@ -148,40 +150,3 @@ def _days(text: str) -> int:
     if unit not in _DAYS or not (count.isascii() and count.isdigit() and len(count) < 6):
         raise UsageError("a number of days, weeks, months or years is expected for --older-than", hint="such as 90d")
     return int(count) * _DAYS[unit]
-
-
-class _Ages:
-    """How old data keys are, at least: git is asked once for a whole repository."""
-
-    __slots__ = ("_first", "_now", "_session")
-
-    def __init__(self, session: Session) -> None:
-        import time
-
-        self._session = session
-        self._now = time.time()
-        self._first: dict[str, dict[str, int]] = {}
-
-    def prepare(self, path: str) -> None:
-        """Ask git now, before the work is spread over processes."""
-        from ksecrets.errors import KsecretsError
-
-        try:
-            place = self._session.place(path)
-        except KsecretsError:
-            return  # said when it is this file's turn
-        repository = self._session.repository(place)
-        if repository is not None and repository.top not in self._first:
-            from ksecrets.repository.bulk import first_seen_kids
-
-            self._first[repository.top] = first_seen_kids(repository)
-
-    def of(self, place: Place, metadata: Metadata) -> int:
-        """Full days, at least 0."""
-        from datetime import datetime
-
-        known = [datetime.fromisoformat(metadata.lastmodified).timestamp()]
-        if metadata.extension is not None and place.top is not None:
-            first = self._first.get(self._session.repository(place).top, {})  # type: ignore[union-attr]
-            known += [first[metadata.extension.kid]] if metadata.extension.kid in first else []
-        return max(0, int((self._now - min(known)) / _DAY))

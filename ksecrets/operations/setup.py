@@ -17,7 +17,7 @@ from ksecrets.storage import atomic
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
 KEY, CONFIG, GIT, WARN, NEXT = "key", "config", "git", "warn", "next"
 
@@ -110,9 +110,7 @@ def init(
         if os.path.lexists(os.path.join(repository.top, ".sops.yaml")):
             done.say(WARN, f"{FILE} takes the place of .sops.yaml, which ksecrets no longer reads here")
     _set_up_git(repository, config, done)
-    for environment in config.environments.values():
-        if len(environment.readers) == 1:
-            done.say(WARN, f"{environment.name} has one reader: lose this key, lose the secrets")
+    _warn_of_few(config, config.environments, done)
     done.say(NEXT, f"git add {FILE} .gitattributes; ksecrets encrypt -i {_example(config)}")
     return done
 
@@ -171,8 +169,7 @@ def env_add(
         atomic.replace(file, text, expected=source)
         done.say(CONFIG, f"added {name} to {FILE}: {', '.join(names)}")
     _set_up_git(repository, config, done)
-    if len(config.environments[name].readers) == 1:
-        done.say(WARN, f"{name} has one reader: lose this key, lose the secrets")
+    _warn_of_few(config, (name,), done)
     done.say(NEXT, f"ksecrets encrypt -i {_example(config, name)}")
     return done
 
@@ -239,6 +236,17 @@ def _set_up_git(repository: Repository, config: Config, done: Done) -> None:
 
 def _globs(config: Config) -> list[str]:
     return [glob.pattern for environment in config.environments.values() for glob in environment.globs]
+
+
+def _warn_of_few(config: Config, names: Iterable[str], done: Done) -> None:
+    """What is to be said when an environment is made; not again with every value that is written."""
+    for name in names:
+        environment = config.environments[name]
+        if len(environment.readers) == 1:
+            done.say(WARN, f"{name} has one reader: lose this key, lose the secrets")
+            continue
+        for warning in environment.policy_of(None, config.file, config.sops_compatible).warnings:
+            done.say(WARN, warning)
 
 
 def _summary(config: Config) -> str:

@@ -236,8 +236,10 @@ def _sealed(
                 hint="write these values in another way, or set `sops-compatible: prefer`",
             )
         session.note("sops will not read this file: " + "; ".join(sealed.sops_refuses[:3]), place.path)
-    for warning in policy.warnings:
-        session.note(warning)
+    if previous is None or not same_readers:
+        # Whoever changes a value has not chosen its readers; `check` says it every time.
+        for warning in policy.warnings:
+            session.note(warning)
     result = _result(place, policy, sealed.text, sealed.values, changed=True, new_key=new_key)
     if new_key:
         remember(place, session, key.kid, previous.data_key.kid if previous is not None else None)

@@ -513,3 +513,24 @@ def test_progress_counts_every_file_once(many: Team) -> None:
     check(progress=lambda done, all_: seen.append((done, all_)), session=many.session("alice", CI="1"))
     total = seen[0][1]
     assert seen == [(number, total) for number in range(1, total + 1)]
+
+
+def test_a_data_key_that_is_due(good: Team) -> None:
+    """From git's history, where the file itself is younger: changing a value does not make the data key new."""
+    good.rules(more_prod="rotate-after: 90d")
+    good.repo.git("add", "--all")
+    long_ago = {"GIT_COMMITTER_DATE": "2020-01-01T00:00:00Z"}
+    good.repo.git("commit", "--quiet", "--message", "first", env=long_ago)
+    report = by(good, "alice")
+    finding = only(report)
+    assert (finding.code, finding.severity, finding.file) == ("rotate-due", "warning", PROD)
+    assert "days old, and rotate-after asks for a new one after 90" in finding.message
+    assert report.ok
+    assert only(by(good)).code == "rotate-due"  # no key is needed
+    ksecrets.set(PROD, "db.password", "new", session=good.session("alice"))
+    good.repo.commit()
+    assert only(by(good)).code == "rotate-due"
+    ksecrets.rotate([PROD], session=good.session("alice"))
+    assert by(good).findings == []
+    good.repo.commit()
+    assert by(good).findings == []

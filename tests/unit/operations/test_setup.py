@@ -11,7 +11,7 @@ import pytest
 import ksecrets
 from ksecrets.errors import ConfigError, KsecretsError, UsageError
 from tests.conftest import Repo
-from tests.team import PLAIN, Team, person
+from tests.team import DEV, PLAIN, Team, person
 
 
 def session(**settings: str) -> ksecrets.Session:
@@ -185,3 +185,21 @@ def test_keygen(tmp_path: Path, clean_home: Path) -> None:
         ksecrets.keygen(str(tmp_path / "l.txt"), keyring=True, session=session())
     with pytest.raises(ConfigError, match="no folder for keys"):
         ksecrets.keygen(session=ksecrets.Session({}))
+
+
+def test_few_readers_are_said_where_readers_are_chosen(team: Team, repo: Repo) -> None:
+    """When an environment is made, and when a file is new; not with every value that is set."""
+    team.rules(more_dev="min-readers: 3")
+    alice = team.session("alice")
+    team.write(DEV)
+    ksecrets.encrypt(DEV, write=True, session=alice)
+    assert alice.notes == []
+    ksecrets.set(DEV, "db.password", "new", session=alice)
+    assert alice.notes == []
+    repo.write("x/dev/secrets.yaml", "a: 1\n")
+    ksecrets.encrypt("x/dev/secrets.yaml", write=True, session=alice)
+    assert alice.notes == ["dev has 2 readers, min-readers asks for 3"]
+    text = (repo / ".ksecrets.yaml").read_text().replace("environments:", "defaults: {min-readers: 3}\nenvironments:")
+    repo.write(".ksecrets.yaml", text)
+    done = ksecrets.env_add("test", readers=["bob", "ci"], session=alice)
+    assert ("warn", "test has 2 readers, min-readers asks for 3") in done.lines
