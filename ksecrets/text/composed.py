@@ -7,7 +7,7 @@ is, what an alias stands for. Composing costs an object a node, so only edits of
 from __future__ import annotations
 
 from ksecrets.text import libyaml
-from ksecrets.text.yaml import BREAKS, _end_of_block_scalar
+from ksecrets.text.spans import BREAKS, end_of_block_scalar
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ class Composed:
             item.value, item.style = event.value, event.style or ""
             item.inside = self.past_properties(item, start, end)
             in_block = item.style in ("|", ">")
-            item.end = _end_of_block_scalar(text, item.inside, end, item.value) if in_block else end
+            item.end = end_of_block_scalar(text, item.inside, end, item.value) if in_block else end
             return item
         item.flow = bool(event.flow_style)
         item.braced = item.flow and text[end - 1 : end] == ("{" if item.kind == MAP else "[")

@@ -10,7 +10,7 @@ from ksecrets.errors import SyntaxRefused
 from ksecrets.text.composed import BLANKS, LIST, MAP, SCALAR, Composed, Item
 from ksecrets.text.emitted import Layout, block_lines, flow_source, key_source, scalar_source
 from ksecrets.text.resolve import YAML_TAG
-from ksecrets.text.yaml import BREAKS
+from ksecrets.text.spans import BREAKS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -10,11 +10,9 @@ from __future__ import annotations
 
 from ksecrets.errors import KsecretsError, SyntaxRefused
 from ksecrets.text import libyaml
-from ksecrets.text.comments import comments_between
 from ksecrets.text.node import (
     ALIAS,
     BLOCK,
-    COMMENT,
     DOCUMENT,
     DOCUMENT_END,
     END,
@@ -29,6 +27,7 @@ from ksecrets.text.node import (
     Lane,
     Node,
 )
+from ksecrets.text.spans import comment_nodes, end_of_block_scalar, header_comment, past_properties
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,11 +35,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 BLOCK_KEY = "sops"
-BREAKS = "\r\n\x85\u2028\u2029"
 MAX_DEPTH = 500
 """Levels of collections that are read. Paths grow with the depth, so that a file of brackets would never end."""
-
-_BLANKS = " \t" + BREAKS
 
 # What the loop below does with an event, by the name of its class (whose identity depends on how yaml was imported).
 _KIND_OF_EVENT = {
@@ -139,7 +135,7 @@ def _nodes(stream: Iterator[Any], text: str, first_line: int, lane: Lane | None)
                     if hash_at < 0:
                         hash_at = len(text)
                 if hash_at < start:
-                    yield from _comments(text, previous, start, line, frame)
+                    yield from comment_nodes(text, previous, start, line, frame)
             style = event.style
             previous = event.end_mark.index
             if expect_key:
@@ -168,11 +164,11 @@ def _nodes(stream: Iterator[Any], text: str, first_line: int, lane: Lane | None)
                 if anchor is not None:
                     anchors += 1
                     ordinals[anchor] = anchors
-                start, comments = _past_properties(text, start, end, anchor, tag, line)
+                start, comments = past_properties(text, start, end, anchor, tag, line)
                 if comments:
-                    yield from _comments(text, mark.index, start, line, frame)
+                    yield from comment_nodes(text, mark.index, start, line, frame)
             if style in _BLOCKS:
-                end = previous = _end_of_block_scalar(text, start, end, value)
+                end = previous = end_of_block_scalar(text, start, end, value)
             if frame.is_list:
                 key = frame.next_index
                 frame.next_index = key + 1
@@ -186,7 +182,7 @@ def _nodes(stream: Iterator[Any], text: str, first_line: int, lane: Lane | None)
                 yield Node(SCALAR, start, end, line, frame, key, form, value, style, tag, anchor)
                 expect_key = not frame.is_list and frame is not root
             if style in _BLOCKS:
-                yield from _header_comment(text, start, end, line, frame)
+                yield from header_comment(text, start, end, line, frame)
 
         elif kind == MAP or kind == LIST:
             mark = event.start_mark
@@ -204,7 +200,7 @@ def _nodes(stream: Iterator[Any], text: str, first_line: int, lane: Lane | None)
                     hash_at = len(text)
             has_comments = hash_at < start
             if has_comments and flow:
-                yield from _comments(text, gap_start, start, line, frame)
+                yield from comment_nodes(text, gap_start, start, line, frame)
             if expect_key:
                 # A collection as a key: its nodes stand in a frame of their own until its END.
                 frame = Frame(frame, None, frame.aad, False, frame.flow, frame.column, True)
@@ -239,11 +235,11 @@ def _nodes(stream: Iterator[Any], text: str, first_line: int, lane: Lane | None)
             else:
                 yield Node(kind, start, end, line, frame, key, form, "", PLAIN, tag, anchor)
             if has_comments and not flow:
-                yield from _comments(text, gap_start, start, line, frame, opened=True)
+                yield from comment_nodes(text, gap_start, start, line, frame, opened=True)
             if not flow and (tag is not None or anchor is not None) and find("#", start, end) >= 0:
-                inside, comments = _past_properties(text, start, end, anchor, tag, line)
+                inside, comments = past_properties(text, start, end, anchor, tag, line)
                 if comments:
-                    yield from _comments(text, start, inside, line, frame)
+                    yield from comment_nodes(text, start, inside, line, frame)
             if end > previous:
                 previous = end
             key = form = None
@@ -260,7 +256,7 @@ def _nodes(stream: Iterator[Any], text: str, first_line: int, lane: Lane | None)
                     if hash_at < 0:
                         hash_at = len(text)
                 if hash_at < start:
-                    yield from _comments(text, previous, start, line, frame, closing=True)
+                    yield from comment_nodes(text, previous, start, line, frame, closing=True)
             end = event.end_mark.index
             if end > previous:
                 previous = end
@@ -290,7 +286,7 @@ def _nodes(stream: Iterator[Any], text: str, first_line: int, lane: Lane | None)
             start = mark.index
             line = mark.line + first_line
             if find("#", previous, start) >= 0:
-                yield from _comments(text, previous, start, line, frame)
+                yield from comment_nodes(text, previous, start, line, frame)
             previous = event.end_mark.index
             name = event.anchor
             target = str(ordinals.get(name, 0))
@@ -318,7 +314,7 @@ def _nodes(stream: Iterator[Any], text: str, first_line: int, lane: Lane | None)
             start = mark.index
             end = event.end_mark.index  # directives and comments between them are inside
             if find("#", previous, end) >= 0:
-                yield from _comments(text, previous, end, event.end_mark.line + first_line, root)
+                yield from comment_nodes(text, previous, end, event.end_mark.line + first_line, root)
             root = frame = Frame(None, None, "", False, False, -1, False)
             ordinals = {}
             anchors = 0
@@ -331,107 +327,12 @@ def _nodes(stream: Iterator[Any], text: str, first_line: int, lane: Lane | None)
             mark = event.start_mark
             start = mark.index
             if find("#", previous, start) >= 0:
-                yield from _comments(text, previous, start, mark.line + first_line, root)
+                yield from comment_nodes(text, previous, start, mark.line + first_line, root)
             previous = max(event.end_mark.index, previous)
             yield Node(DOCUMENT_END, start, previous, mark.line + first_line, root)
 
         elif find("#", previous) >= 0 and event.__class__.__name__ == "StreamEndEvent":
-            yield from _comments(text, previous, len(text), event.start_mark.line + first_line, root)
-
-
-def _comments(
-    text: str, start: int, end: int, end_line: int, frame: Frame, *, opened: bool = False, closing: bool = False
-) -> Iterator[Node]:
-    """The comments in a gap, each with the frame that it belongs to.
-
-    opened: `frame` was opened by the node behind the gap: comments on lines of their own belong to it, one behind
-    the key to the frame around. closing: frames end in this gap: a comment belongs to the innermost one that is not
-    indented further than the comment.
-    """
-    line = end_line - text.count("\n", start, end)
-    if end == len(text) and text[-1] not in BREAKS:
-        line -= 1  # libyaml ends a last line without a line break as if it had one
-    for comment_start, comment_end, column, own_line in comments_between(text, start, end):
-        line += text.count("\n", start, comment_start)
-        start = comment_start
-        owner = frame
-        if opened and not own_line and frame.parent is not None:
-            owner = frame.parent
-        elif closing and own_line:
-            while owner.column > column and owner.parent is not None and owner.parent.parent is not None:
-                owner = owner.parent
-        yield Node(
-            COMMENT,
-            comment_start,
-            comment_end,
-            line,
-            owner,
-            None,
-            "line" if own_line else "trailing",
-            text[comment_start:comment_end],
-        )
-
-
-def _header_comment(text: str, start: int, end: int, line: int, frame: Frame) -> Iterator[Node]:
-    """The comment in the header of a block scalar, given by its span. It stands inside the span, and comes behind the
-    scalar: whoever replaces the whole scalar passes over it."""
-    begin = start + 1
-    while begin < end and text[begin] in "+-0123456789 \t":
-        begin += 1
-    if begin == end or text[begin] != "#":
-        return
-    stop = begin = begin + 1
-    while stop < end and text[stop] not in BREAKS:
-        stop += 1
-    yield Node(COMMENT, begin, stop, line, frame, None, "trailing", text[begin:stop])
-
-
-def _past_properties(
-    text: str, start: int, end: int, anchor: str | None, tag: str | None, line: int
-) -> tuple[int, bool]:
-    """Where the content behind an anchor and a tag starts, and whether comments stand between.
-
-    libyaml's event starts at the first of the two. Refusal 2: no white space behind one of them, where the text could
-    be read in two ways.
-    """
-    position = start
-    comments = False
-    for _ in range((anchor is not None) + (tag is not None)):
-        if text.startswith("&", position):
-            position += 1 + len(anchor or "")
-        elif text.startswith("!<", position):
-            position = text.find(">", position, end) + 1
-        else:
-            while position < end and text[position] not in _BLANKS and text[position] not in ",]}":
-                position += 1
-        if position < end and text[position] not in _BLANKS:
-            raise SyntaxRefused("no white space behind an anchor or a tag", line=line, hint="add a space behind it")
-        while position < end:
-            if text[position] in _BLANKS:
-                position += 1
-            elif text[position] == "#":
-                comments = True
-                while position < end and text[position] not in BREAKS:
-                    position += 1
-            else:
-                break
-    return position, comments
-
-
-def _end_of_block_scalar(text: str, start: int, end: int, value: str) -> int:
-    """The end of a block scalar's source: its last line break left out, and without keep the blank lines before it.
-
-    Spaces in those blank lines belong to the text only where the value ends in white space itself.
-    """
-    header_end = start + 1
-    while header_end < end and text[header_end] in "+-0123456789":
-        header_end += 1
-    if "+" not in text[start:header_end]:
-        content = value.rstrip(BREAKS)
-        return start + len(text[start:end].rstrip(BREAKS if content[-1:] in (" ", "\t") else BREAKS + " "))
-    if text.endswith("\r\n", start, end):
-        return end - 2
-    return end - 1 if text[end - 1] in BREAKS else end
+            yield from comment_nodes(text, previous, len(text), event.start_mark.line + first_line, root)
 
 
 def _tree(stream: Iterator[Any], text: str, first_line: int) -> tuple[Any, int, int]:
@@ -458,7 +359,7 @@ def _tree(stream: Iterator[Any], text: str, first_line: int) -> tuple[Any, int, 
                 keys[-1] = value
                 continue
             if event.style in _BLOCKS:
-                end = _end_of_block_scalar(text, event.start_mark.index, end, value)
+                end = end_of_block_scalar(text, event.start_mark.index, end, value)
         elif name in ("MappingEndEvent", "SequenceEndEvent"):
             stack.pop()
             keys.pop()
