@@ -132,7 +132,7 @@ def short_recipient(service: str, fields: dict[str, str]) -> str:
     text = next((value for key, value in fields.items() if key not in ("role", "context", "aws_profile")), service)
     text = "".join(c if c.isprintable() else "?" for c in text)
     if service != "age":
-        return f"{service} {'/'.join(fields.values()) if service in ('azure_kv', 'hc_vault') else text}"
+        return f"{service} {'/'.join(fields.values()) if service in ('azure_kv', 'hc_vault', 'fortanix') else text}"
     if text.startswith("ssh-"):
         kind, _, rest = text.partition(" ")
         key, _, comment = rest.partition(" ")

@@ -29,7 +29,7 @@ _MODULES: dict[str, tuple[str, str | None]] = {
     "hckms": ("Huawei Cloud KMS", None),
     "pgp": ("PGP", "ksecrets.keys.pgp"),
     "pkcs11": ("PKCS#11", "ksecrets.keys.pkcs11"),
-    "fortanix": ("Fortanix DSM", None),
+    "fortanix": ("Fortanix DSM", "ksecrets.keys.fortanix"),
 }
 LOCAL = frozenset(("age", "pgp"))
 """The services whose keys the user has; all others are asked over a network, or through a library of somebody else."""

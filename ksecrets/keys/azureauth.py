@@ -138,7 +138,7 @@ def _posted(tenant: str, form: dict[str, str], access: Access, deadline: float) 
     token, seconds = found.get("access_token"), str(found.get("expires_in", ""))
     if not isinstance(token, str) or not token.isascii() or not token.isprintable() or not seconds.isdigit():
         raise ServiceFailed(f"what {host} answered is no token", reason="answer")
-    return token, time.time() + int(seconds) - _MARGIN
+    return token, time.time() + max(int(seconds) - _MARGIN, int(seconds) / 2)
 
 
 def _from_sdk(audience: str, access: Access) -> tuple[str, float]:

@@ -25,6 +25,7 @@ SERVICES = {
     "hckms": "hckms",
     "pgp": "pgp",
     "pkcs11": "pkcs11",
+    "fortanix": "fortanix",
 }
 """The names of key services in `.ksecrets.yaml`, and sops's lists for them."""
 
@@ -130,6 +131,14 @@ def pkcs11(uri: str, algorithm: str = "") -> Key:
     return "pkcs11", {"uri": uri, **({"algorithm": algorithm} if algorithm == "RSA-OAEP" else {})}
 
 
+def fortanix(url: str) -> Key:
+    """`https://HOST/crypto/v1/keys/UUID`, as the API has it."""
+    endpoint, found, key = url.strip().rstrip("/").partition("/crypto/v1/keys/")
+    if not endpoint.startswith("https://") or not found or "/" in endpoint[8:] or "/" in key or not key:
+        raise ConfigError(f"{short(url, 80)} is no Fortanix key", hint="https://HOST/crypto/v1/keys/UUID")
+    return "fortanix", {"endpoint": endpoint, "key_id": key.lower()}
+
+
 def from_url(service: str, text: str) -> Key:
     """The key that one text names, by the service's name in `.ksecrets.yaml`. Raises ConfigError."""
     makers = {
@@ -141,5 +150,6 @@ def from_url(service: str, text: str) -> Key:
         "hckms": hckms,
         "pgp": pgp,
         "pkcs11": pkcs11,
+        "fortanix": fortanix,
     }
     return makers[service](text)  # type: ignore[operator, no-any-return]

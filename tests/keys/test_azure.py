@@ -193,7 +193,7 @@ def test_encrypting_needs_only_to_get_the_key(azure: Azure) -> None:
     assert azure.key(name, stanza.fields["version"]).open(stanza.enc) == KEY
 
 
-def test_an_expired_token_is_replaced(azure: Azure) -> None:
+def test_an_expired_token_is_replaced(azure: Azure, monkeypatch: pytest.MonkeyPatch) -> None:
     key = azure.key()
     stanza = key.wrap(KEY)
     pinned = azure.key(key.fields["name"], stanza.fields["version"])
@@ -202,12 +202,14 @@ def test_an_expired_token_is_replaced(azure: Azure) -> None:
     azure.entra.issued.clear()
     assert pinned.open(stanza.enc) == KEY
     # its time is over
-    pinned.access.forget(("azure-token", "https://vault.azure.net"))
     azure.entra.lifetime = 60
+    azure.entra.issued.clear()
     azure.entra.asked.clear()
-    for _ in range(2):
+    for seconds, tokens in ((0, 1), (29, 1), (31, 2)):
+        now = time.time() + seconds
+        monkeypatch.setattr("ksecrets.keys.azureauth.time.time", lambda now=now: now)
         assert pinned.open(stanza.enc) == KEY
-    assert len(azure.entra.asked) == 3  # two, and one more that was found to be too old at once
+        assert len(azure.entra.asked) == tokens
 
 
 def test_workload_identity(azure: Azure, tmp_path: Path) -> None:
