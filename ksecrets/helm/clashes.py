@@ -1,4 +1,4 @@
-"""Which plugins of the Helm at hand stand in the way of ours; for `doctor`."""
+"""What of helm-secrets is in the way or is of no use any more; for `doctor`."""
 
 from __future__ import annotations
 
@@ -6,11 +6,23 @@ import os
 
 from ksecrets.errors import KsecretsError
 from ksecrets.helm.install import _PROTOCOLS, PLUGINS, _found, _plugins_folder
+from ksecrets.helm.settings import meaningless
 from ksecrets.operations.doctor import Trouble
 
 
 def clashes() -> list[Trouble]:
-    """Plugins with one of our names, or that serve secrets://. None where there is no Helm, or it does not answer."""
+    """Plugins with one of our names, or that serve secrets://, and variables of helm-secrets that change nothing.
+
+    No plugins where there is no Helm, or where it does not answer.
+    """
+    variables = [
+        Trouble("helm-variable", "warning", f"{name} is set, and changes nothing here", f"unset {name}")
+        for name in meaningless(os.environ)
+    ]
+    return [*_plugins(), *variables]
+
+
+def _plugins() -> list[Trouble]:
     import shutil
 
     helm = os.environ.get("HELM_BIN") or shutil.which("helm")

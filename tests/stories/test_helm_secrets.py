@@ -11,15 +11,23 @@ import json
 import os
 import shlex
 import shutil
+import signal
+import subprocess
+import sys
+import tempfile
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from ksecrets import _version
-from tests.charts import FILES, SECRETS, Made, Shop
-from tests.trace import CANARY
+from tests.charts import FILES, MORE, SECRETS, Made, Shop
+from tests.conftest import ROOT, Cli
+from tests.keys.test_pgp import new_key
+from tests.trace import CANARY, assert_nowhere
 
 VALS = ("-b", "vals")
 PIN = "4711,'\"\\ {x}\n $HOME ünïcode"
@@ -148,6 +156,18 @@ def test_verbs_refuse_what_they_cannot_do(shop: Shop) -> None:
         assert "Usage: ksecrets" in shop("secrets", *argv, "--help").stdout
 
 
+def test_edit_of_a_file_that_is_not_there(shop: Shop) -> None:
+    """Where no rule says who reads it, and where one does."""
+    writer = {"EDITOR": "sh -c 'echo order: new >$0'"}
+    done = shop("secrets", "edit", "elsewhere.yaml", env=writer)
+    assert done.returncode != 0
+    assert done.stderr.startswith("error: elsewhere.yaml: "), done.stderr
+    assert not (shop.folder / "elsewhere.yaml").exists()
+    done = shop("secrets", "edit", "env/prod/secrets-new.yaml", env=writer)
+    assert (done.returncode, (shop.folder / "env/prod/secrets-new.yaml").exists()) == (0, True), done.stderr
+    assert shop("secrets", "decrypt", "env/prod/secrets-new.yaml").stdout == "order: new\n"
+
+
 def test_decrypt_resolves_references_with_vals(shop: Shop) -> None:
     (shop.folder / "ref.yaml").write_text("# kept\na: ref+echo://bb  # too\n")
     assert shop("secrets", *VALS, "decrypt", "ref.yaml").stdout == '# kept\na: "bb"  # too\n'
@@ -166,9 +186,11 @@ def test_awkward_names(shop: Shop) -> None:
         (shop.folder / name).write_text("order: awkward\n")
         assert shop("secrets", "encrypt", "-i", name).returncode == 0, name
         assert shop("secrets", "decrypt", name).stdout == "order: awkward\n"
+        assert shop("secrets", "edit", name, env={"EDITOR": "sed -i s/awkward/edited/"}).returncode == 0
+        assert shop("secrets", "decrypt", name).stdout == "order: edited\n"
         field = '"' + name.replace('"', '""') + '"'
-        assert shop.template("-f", field)["order"] == "awkward"
-        assert shop.template(f"--values={field}")["order"] == "awkward"
+        assert shop.template("-f", field)["order"] == "edited"
+        assert shop.template(f"--values={field}")["order"] == "edited"
 
 
 # -- addresses ---------------------------------------------------------------------------------------------------------
@@ -459,3 +481,244 @@ def test_in_argo_cd_files_stay_in_the_repository(shop: Shop, tmp_path: Path) -> 
             assert shop(*argv, cwd="app").returncode == 0
     for path in (f"../{SECRETS}", "inside.yaml", os.path.abspath(SECRETS)):
         assert shop("template", "r", ".", "-f", f"secrets://{path}", cwd="app", env=env).returncode == 0
+
+
+# -- files as the tests of helm-secrets have them ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("secrets-windows.yaml", "order: windows\r\nlist:\r\n- a\r\n"),
+        ("secrets-newlines.yaml", "order: |+\n  text\n\n\n"),
+        ("secrets-empty.yaml", ""),
+        ("secrets.yaml.gotpl.yaml", "order: gotpl\n"),
+        ("secrets-list.yaml", "imagePullSecrets: [fr, 'en', \"de\"]\n"),
+    ],
+)
+def test_every_kind_of_values_file(shop: Shop, name: str, text: str) -> None:
+    path = f"env/prod/{name}"
+    (shop.folder / path).write_bytes(text.encode())
+    if text:
+        assert shop("secrets", "encrypt", "-i", path).returncode == 0
+        out = subprocess.run([shop.helm, "secrets", "decrypt", path], capture_output=True, timeout=60).stdout
+        assert out == text.encode()
+    else:
+        path = name
+        (shop.folder / path).write_bytes(b"")
+    wrapped = shop.template("-f", path, "--set-file", f"all={path}")
+    assert wrapped["all"] == text
+    assert wrapped == shop.values(
+        "template", "r", "app", "-f", f"secrets://{path}", "--set-file", f"all=secrets://{path}"
+    )
+
+
+def test_what_is_no_yaml_is_helms_to_refuse(shop: Shop) -> None:
+    (shop.folder / "invalid.yaml").write_text("a: [\n")
+    for argv in (
+        ["secrets", "template", "r", "app", "-f", "invalid.yaml"],
+        ["template", "r", "app", "-f", "secrets://invalid.yaml"],
+    ):
+        done = shop(*argv)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert "error converting YAML to JSON" in done.stderr
+
+
+def test_a_decrypted_file_beside_is_not_used(shop: Shop) -> None:
+    """helm-secrets takes FILE.dec where it lies there, however old it is."""
+    dec = shop.folder / f"{SECRETS}.dec"
+    dec.write_text("order: stale\n")
+    assert shop.template("-f", SECRETS)["order"] == "first"
+    assert dec.read_text() == "order: stale\n"
+
+
+def test_flags_without_a_value_and_two_dashes(shop: Shop) -> None:
+    for argv in (
+        ["template", "r", "app", "-f", SECRETS, "--kube-insecure-skip-tls-verify"],
+        ["template", "r", "app", "-f", SECRETS, "--kube-insecure-skip-tls-verify=true"],
+        ["template", "--insecure-skip-tls-verify=true", "-f", SECRETS, "r", "app"],
+        ["template", "-f", SECRETS, "--set", "a=1\n2", "--", "r", "app"],
+    ):
+        assert shop.values("secrets", *argv)["order"] == "first"
+    assert shop("secrets", "lint", "-f", SECRETS, "--", "app").returncode == 0
+
+
+def test_a_chart_from_somewhere_else(shop: Shop, web: str) -> None:
+    assert shop("package", "app").returncode == 0
+    chart = f"{web}/app-0.1.0.tgz"
+    for argv in (
+        ["secrets", "template", "r", chart, "-f", f"{web}/{SECRETS}?a=b"],
+        ["secrets", "template", "r", chart, "--set-file", f"a=secrets://{web}/{SECRETS}?a=b&c", "-f", SECRETS],
+        ["template", "r", chart, "-f", f"secrets://{web}/{SECRETS}?a=b"],
+    ):
+        assert shop.values(*argv)["order"] == "first"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("file.txt", "one line\nno end"),
+        ("file.json", '{"a": {"b": [1, "two"]}}\n'),
+        ("file.properties", "a.b = c\n"),
+        ("file.yaml", "a:\n    b: c\n"),
+    ],
+)
+def test_files_that_sops_encrypted(shop: Shop, made: Made, sops: str, name: str, text: str) -> None:
+    """sops picks the format by the name, and so do we: what it encrypted as a whole comes back as it was."""
+    key = next(line for line in made.keys["me"].splitlines() if "public key" in line).split(": ")[1]
+    folder = shop.folder.parent / "sopsed"
+    folder.mkdir()
+    (folder / name).write_text(text)
+    subprocess.run([sops, "encrypt", "--age", key, "-i", name], cwd=folder, check=True, capture_output=True)
+    for argv in (["--set-file", f"a={folder / name}"], ["--set-file", f"a=secrets://{folder / name}"]):
+        for verb in (["secrets", "template"], ["template"]):
+            if verb[0] == "template" and "secrets://" not in argv[1]:
+                continue
+            got = shop.values(*verb, "r", "app", *argv)["a"]
+            assert (json.loads(str(got)) if name == "file.json" else got) == (
+                json.loads(text) if name == "file.json" else text
+            )
+
+
+# -- PGP ---------------------------------------------------------------------------------------------------------------
+
+
+class Pgp:
+    """A file for a PGP key that is in no keyring. key: its private half in a file."""
+
+    def __init__(self, folder: Path, key: str, file: str) -> None:
+        self.folder = folder
+        self.key = key
+        self.file = file
+
+
+@pytest.fixture
+def pgp(shop: Shop, cli: Cli, monkeypatch: pytest.MonkeyPatch, peer: Callable[[str], str]) -> Iterator[Pgp]:
+    peer("gpg")
+    home = Path(tempfile.mkdtemp(prefix="kg"))  # short: gpg's sockets are in it
+    empty = Path(tempfile.mkdtemp(prefix="kg"))
+    fingerprint = new_key(home, "somebody")
+    armored = subprocess.run(
+        ["gpg", "--homedir", home, "--batch", "--armor", "--export-secret-keys", fingerprint],
+        capture_output=True,
+        check=True,
+    ).stdout
+    key = shop.folder.parent / "keys/private.asc"
+    key.parent.mkdir()
+    key.write_bytes(armored)
+    file = shop.folder.parent / "pgp.yaml"
+    file.write_text("order: pgp\n")
+    rules = shop.folder.parent / ".sops.yaml"
+    rules.write_text(f"creation_rules: [{{pgp: {fingerprint}}}]\n")
+    cli("encrypt", "-i", file, env={"GNUPGHOME": str(home)}).ok()
+    rules.unlink()
+    monkeypatch.setenv("GNUPGHOME", str(empty))
+    empty.chmod(0o700)
+    yield Pgp(empty, str(key), str(file))
+    for each in (home, empty):
+        subprocess.run(["gpgconf", "--homedir", each, "--kill", "all"], check=False)
+        shutil.rmtree(each, ignore_errors=True)
+
+
+@pytest.fixture
+def in_memory(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The folder in memory in which private folders are made: one of our own, since others may be at work, too."""
+    folder = Path(tempfile.mkdtemp(dir="/dev/shm", prefix="kt"))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(folder))
+    yield folder
+    shutil.rmtree(folder)
+
+
+def test_a_private_folder_would_be_seen(in_memory: Path) -> None:
+    script = "from ksecrets.storage.private import Folder; f = Folder(); f.__enter__(); print(f.path)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert [str(path) for path in in_memory.iterdir()] == [done.stdout.strip()]
+
+
+def test_a_pgp_key_from_a_file(shop: Shop, pgp: Pgp, in_memory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is in a keyring in memory for as long as we run; nothing of it stays, and no agent."""
+    url = f"secrets+gpg-import://{pgp.key}?{pgp.file}"
+    assert shop("secrets", "template", "r", "app", "-f", pgp.file).returncode == 4
+    for argv in (["template", "r", "app"], ["secrets", "template", "r", "app"]):
+        for each in (url, f"secrets+gpg-import://sops!{pgp.key}?{pgp.file}"):
+            assert shop.values(*argv, "-f", each)["order"] == "pgp"
+        assert shop.values(*argv, "-f", f"secrets+gpg-import://?{pgp.key}?no.yaml")["order"] == "chart"
+        forbidden = shop(*argv, "-f", url, env={"HELM_SECRETS_ALLOW_GPG_IMPORT": "false"})
+        assert forbidden.stderr.startswith("error: secrets+gpg-import:// is not allowed here\n")
+        wrong = shop(*argv, "-f", f"secrets+gpg-import://app/Chart.yaml?{pgp.file}")
+        assert wrong.stderr.startswith("error: app/Chart.yaml: gpg does not take this key\n")
+    for keys in (pgp.key, os.path.dirname(pgp.key), f"{os.path.dirname(pgp.key)}/"):
+        monkeypatch.setenv("HELM_SECRETS_LOAD_GPG_KEYS", keys)
+        assert shop.template("-f", pgp.file)["order"] == "pgp"
+    monkeypatch.setenv("HELM_SECRETS_LOAD_GPG_KEYS", "/no/such/key")
+    done = shop("secrets", "template", "r", "app", "-f", pgp.file)
+    assert done.stderr.startswith("error: /no/such/key: cannot be read: No such file or directory\n")
+    assert not list(in_memory.iterdir())
+    assert not list(pgp.folder.glob("private-keys-v1.d/*"))
+
+
+def test_a_pgp_key_from_the_cluster(shop: Shop, pgp: Pgp, monkeypatch: pytest.MonkeyPatch) -> None:
+    secret = {"data": {"key.asc": base64.b64encode(Path(pgp.key).read_bytes()).decode()}}
+    (shop.folder.parent / "secret.json").write_text(json.dumps(secret))
+    kubectl = shop.folder.parent / "kubectl"
+    kubectl.write_text(f"#!/bin/sh\nexec cat {shlex.quote(str(shop.folder.parent / 'secret.json'))}\n")
+    kubectl.chmod(0o755)
+    monkeypatch.setenv("HELM_SECRETS_KUBECTL_PATH", str(kubectl))
+    scheme = "secrets+gpg-import-kubernetes://"
+    for argv in (["template", "r", "app", "-f"], ["secrets", "template", "r", "app", "-f"]):
+        for where in ("name#key.asc", "ops/name#key.asc", "sops!ops/name#key.asc"):
+            assert shop.values(*argv, f"{scheme}{where}?{pgp.file}")["order"] == "pgp"
+        missing = shop(*argv, f"{scheme}name#none?{pgp.file}")
+        assert missing.stderr.startswith("error: the Secret name has no key none\n")
+        forbidden = shop(
+            *argv, f"{scheme}name#key.asc?{pgp.file}", env={"HELM_SECRETS_ALLOW_GPG_IMPORT_KUBERNETES": "false"}
+        )
+        assert forbidden.stderr.startswith(f"error: {scheme} is not allowed here\n")
+
+
+# -- many at once, and killed ------------------------------------------------------------------------------------------
+
+
+def test_fifty_at_once_in_one_checkout(shop: Shop) -> None:
+    """All get the right values, and nothing appears beside the sources (helm-secrets: #381)."""
+    before = sorted(str(path) for path in shop.folder.rglob("*"))
+    wanted = shop("secrets", "template", "r", "app", "-f", SECRETS, "-f", MORE).stdout
+    argv = [shop.helm, "secrets", "template", "r", "app", "-f", SECRETS, "-f", MORE]
+
+    def one(_: int) -> tuple[int, str]:
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=120)
+        return done.returncode, done.stdout
+
+    with ThreadPoolExecutor(50) as pool:
+        done = list(pool.map(one, range(50)))
+    assert done == [(0, wanted)] * 50
+    assert sorted(str(path) for path in shop.folder.rglob("*")) == before
+
+
+def test_killed_at_any_moment_nothing_is_left(
+    shop: Shop, pgp: Pgp, in_memory: Path, tmp_path: Path, clean_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SIGKILL to all of it, from the start of Helm to the end of its output: no plaintext, no keyring, no process."""
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
+    argv = [shop.helm, "secrets", "template", "r", "app", "-f", SECRETS]
+    with_key = [*argv, "-f", f"secrets+gpg-import://{pgp.key}?{pgp.file}"]
+    for words, moments in ((argv, 8), (with_key, 8)):
+        started = time.monotonic()
+        assert subprocess.run(words, capture_output=True, timeout=60).returncode == 0
+        whole = time.monotonic() - started
+        for moment in range(1, moments + 1):
+            child = subprocess.Popen(
+                words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+            )
+            time.sleep(whole * moment / moments)
+            try:
+                os.killpg(child.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+            child.wait(timeout=30)
+    limit = time.monotonic() + 20
+    while list(in_memory.iterdir()) and time.monotonic() < limit:
+        time.sleep(0.1)
+    assert not list(in_memory.iterdir())
+    assert_nowhere(tmp_path / "tmp", shop.folder, clean_home)

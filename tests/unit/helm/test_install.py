@@ -13,9 +13,10 @@ import pytest
 
 from ksecrets import __version__
 from ksecrets.errors import KsecretsError
+from ksecrets.helm.clashes import clashes
 from ksecrets.helm.install import PLUGINS, install, uninstall
 from ksecrets.start import command
-from tests.conftest import ROOT
+from tests.conftest import ROOT, Cli
 
 FOREIGN = "name: secrets\nversion: 4.6.5\nplatformCommand: [{command: x}]\n"
 FOREIGN_GETTER = "name: other\nversion: 1.0.0\ndownloaders: [{command: x, protocols: [a, secrets]}]\n"
@@ -114,6 +115,25 @@ def test_a_link_to_a_clone_is_replaced_and_the_clone_left_alone(plugins: Path) -
     assert install()[0].startswith("took out the link")
     assert not (plugins / "secrets").is_symlink()
     assert tree(ROOT / "helm-plugin") == clone
+
+
+def test_another_helm_by_option(plugins: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    helm = os.environ["HELM_BIN"]
+    monkeypatch.setenv("HELM_BIN", "/no/helm")
+    cli("helm", "install-plugin", "--helm", helm).ok()
+    assert sorted(path.name for path in plugins.iterdir()) == ["secrets", "secrets-getter"]
+    cli("helm", "uninstall-plugin", f"--helm={helm}").ok()
+    assert list(plugins.iterdir()) == []
+    assert cli("helm", "install-plugin").code == 1
+
+
+def test_what_is_of_no_use_any_more(plugins: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """doctor names variables that only helm-secrets knows, and not those that mean the same here."""
+    monkeypatch.setenv("HELM_SECRETS_SOPS_PATH", "/usr/bin/sops")
+    monkeypatch.setenv("HELM_SECRETS_QUIET", "true")
+    assert [(each.code, each.fix) for each in clashes()] == [("helm-variable", "unset HELM_SECRETS_SOPS_PATH")]
+    foreign(plugins, "other", FOREIGN_GETTER.replace("secrets]", "secrets+age-import]"))
+    assert [each.code for each in clashes()] == ["helm-plugin", "helm-variable"]
 
 
 def test_uninstall_takes_out_what_is_ours(plugins: Path) -> None:
