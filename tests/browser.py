@@ -65,6 +65,10 @@ class Browser:
     def dark(self) -> None:
         self._media("", "dark")
 
+    def paper(self) -> None:
+        """As it would be printed, by somebody whose screen is dark."""
+        self._media("print", "dark")
+
     def resize(self, width: int, height: int = 900) -> None:
         """The window in CSS pixels: 360 wide is a phone."""
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}

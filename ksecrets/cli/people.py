@@ -95,7 +95,8 @@ def exposure(name: str, json: bool) -> int | None:
 def access(json: bool, html: str | None) -> int | None:
     """The command `access`."""
     from ksecrets.cli.report import as_json
-    from ksecrets.operations.people.accesspage import page, table
+    from ksecrets.operations.people.accesspage import page
+    from ksecrets.operations.people.accesstable import table
 
     session = ksecrets.Session()
     try:
