@@ -11,7 +11,7 @@ from ksecrets.errors import ConfigError
 from ksecrets.rules import FILE
 from ksecrets.rules.environment import ALWAYS, SETTINGS, Environment, Settings, readers_of, settings
 from ksecrets.rules.fields import SERVICES, aws_kms, from_url, pkcs11
-from ksecrets.rules.policy import Policy, Reader, identity
+from ksecrets.rules.policy import NOT_IN_SOPS, Policy, Reader, identity
 from ksecrets.rules.reading import Part, load, nearest
 from ksecrets.text.tree import short
 
@@ -108,6 +108,8 @@ def parse(text: str, file: str = FILE) -> Config:
     for name in environments.tree:
         _check_name(environments, name, "an environment")
         config.environments[name] = Environment(environments.part(name), name, config, base, always)
+    if config.sops_compatible == "require":
+        _check_sops_opens(config)
     _pending(top, config)
     return config
 
@@ -165,6 +167,21 @@ def _reader(parent: Part, name: str, *, more: tuple[str, ...]) -> Reader:
     except ConfigError as error:
         raise part.error(error.message, service, hint=error.hint) from None
     return Reader(name, kind, *made)
+
+
+def _check_sops_opens(config: Config) -> None:
+    if not any(reader.service in NOT_IN_SOPS for reader in config.recipients.values()):
+        return
+    for environment in config.environments.values():
+        for rule in (None, *environment.rules):
+            if not environment.policy_of(rule, config.file, "require").sops_opens:
+                raise ConfigError(
+                    f"{environment.name}: sops does not know the services of these readers, and the rules require that"
+                    " it reads the files",
+                    file=config.file,
+                    line=environment.line if rule is None else rule.line,
+                    hint="add a reader that sops knows, or set `sops-compatible: prefer`",
+                )
 
 
 def _groups(top: Part, config: Config) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from ksecrets.rules import SOPS_FILE
 from ksecrets.rules.patterns import common, folded, is_ascii, regex, rows
+from ksecrets.rules.policy import NOT_IN_SOPS
 from ksecrets.rules.selector import DEFAULT_KIND, DEFAULT_VALUE
 
 TYPE_CHECKING = False
@@ -73,7 +74,8 @@ def _rule(title: str, expression: str, policy: Policy) -> list[str]:
     if policy.shares is not None:
         groups = policy.shares.groups
         lines.append(f"    shamir_threshold: {policy.shares.need}")
-    lines.append("    key_groups:")
+    groups = [known for group in groups if (known := [each for each in group if each.service not in NOT_IN_SOPS])]
+    lines.append("    key_groups:" if groups else "    key_groups: []")
     for group in groups:
         first = True
         for service, key in _LISTS:
@@ -138,6 +140,8 @@ def _note(lost: dict[str, list[str]], name: str, policies: Sequence[Policy]) -> 
         note(f"`rotate-after: {days}d`", True)
     readable = any(each.comments != "encrypt" and not each.selector.by_comment for each in policies)
     note("`comments`: sops encrypts every comment, prose too", readable)
+    unknown = [each.name for policy in policies for each in policy.recipients if each.service in NOT_IN_SOPS]
+    note(f"readers whose services sops does not have: {', '.join(dict.fromkeys(unknown))}", bool(unknown))
     note("`sops-compatible: require`", any(each.sops_compatible == "require" for each in policies))
 
 

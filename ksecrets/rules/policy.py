@@ -14,10 +14,15 @@ if TYPE_CHECKING:
     Compatible = Literal["prefer", "require"]
 
 
+NOT_IN_SOPS = ("pkcs11", "fortanix")
+"""Key services that sops does not have (`envelope.metadata.FOREIGN`)."""
+
+
 class Reader:
     """Somebody who can read: a name (from the configuration, else the key itself), and one key.
 
-    service: the list of sops's metadata that the key belongs in: age, kms, gcp_kms, azure_kv, hc_vault, hckms, pgp.
+    service: the list of sops's metadata that the key belongs in: age, kms, gcp_kms, azure_kv, hc_vault, hckms, pgp; or
+        one that sops does not have (`NOT_IN_SOPS`).
     fields: what identifies the key there, by sops's names (docs/file-format.md). `context` of AWS KMS is the JSON
         text of a mapping with sorted keys, since every field is a text.
     """
@@ -145,8 +150,22 @@ class Policy:
         self.remarks = remarks
 
     @property
+    def sops_opens(self) -> bool:
+        """Whether sops can ask enough of the readers: it does not know the services of `NOT_IN_SOPS`."""
+        groups = self.shares.groups if self.shares is not None else (self.recipients,)
+        known = [group for group in groups if any(reader.service not in NOT_IN_SOPS for reader in group)]
+        return len(known) >= (self.shares.need if self.shares is not None else 1) or not self.recipients
+
+    @property
     def warnings(self) -> tuple[str, ...]:
         """What `check` and a first write should say about this policy; never a reason to refuse."""
+        if not self.sops_opens:
+            unknown = ", ".join(reader.name for reader in self.recipients if reader.service in NOT_IN_SOPS)
+            return (*self._few, f"sops opens no file of {self.environment or self.source}: it does not know {unknown}")
+        return self._few
+
+    @property
+    def _few(self) -> tuple[str, ...]:
         if self.shares is not None or len(self.recipients) >= self.min_readers:
             return self.remarks
         count = len(self.recipients)
