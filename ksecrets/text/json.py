@@ -23,7 +23,8 @@ SPACE: Final = " \t\n\r"
 MAX_DEPTH: Final = 500
 """Levels of collections that are read, as for YAML."""
 
-_NUMBER: Final = frozenset("0123456789+-.eE")
+_NUMBER: Final = "0123456789+-.eE"
+_STRIDE: Final = 32  # characters; few gaps and numbers are longer
 _WORDS: Final = ("true", "false", "null")
 _HINTS: Final = {
     "'": "JSON has double quotes only",
@@ -125,6 +126,18 @@ def scan(text: str, first_line: int = 1, lane: Lane | None = None) -> Iterator[N
         position = reader.skip(position + 1)
 
 
+def _past(text: str, position: int, characters: str) -> int:
+    """The first place from `position` on that has none of these characters, or the end."""
+    length = _STRIDE
+    while True:
+        part = text[position : position + length]
+        rest = part.lstrip(characters)
+        position += len(part) - len(rest)
+        if rest or not part:
+            return position
+        length *= 2
+
+
 class _Reader:
     """Reads the parts of one text, and knows the lines."""
 
@@ -138,12 +151,7 @@ class _Reader:
 
     def skip(self, position: int) -> int:
         """The next place that is no white space, or the end."""
-        text = self.text
-        while text[position : position + 1] in SPACE:
-            if position >= len(text):
-                break
-            position += 1
-        return position
+        return _past(self.text, position, SPACE) if self.text[position : position + 1] in SPACE else position
 
     def line(self, position: int) -> int:
         """The line of a place; quick where places are asked for in their order."""
@@ -181,9 +189,7 @@ class _Reader:
         for word in _WORDS:
             if text.startswith(word, position):
                 return word, position + len(word)
-        end = position
-        while text[end : end + 1] in _NUMBER:
-            end += 1
+        end = _past(text, position, _NUMBER)
         if end == position:
             raise self.refused(position, "a value is missing")
         value = text[position:end]

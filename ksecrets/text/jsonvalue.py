@@ -39,22 +39,32 @@ def string(text: str, start: int) -> tuple[str, int]:
 
     Half a surrogate pair becomes U+FFFD, as it does for Go. Raises ValueError with a reason for a message.
     """
-    fault = None
+    value = None
     try:
         value, end = scanstring(text, start + 1, True)
-    except ValueError as error:
-        reason = str(error)
-        fault = next((words for mark, words in _FAULTS if reason.startswith(mark)), "a string that does not end")
-    if fault is not None:
-        raise ValueError(fault)  # out here: the decoder's error holds the whole text
+    except (ValueError, SystemError):  # SystemError: Python 3.11 looks for its error in a module that is not imported
+        pass
+    if value is None:  # out here: the decoder's error holds the whole text
+        raise ValueError(_fault(text, start))
     if not value.isascii() and "\\" in text[start:end]:
         value = without_surrogates(value)
     return value, end
 
 
+def _fault(text: str, start: int) -> str:
+    """What is wrong with a string that cannot be read."""
+    import json.decoder
+
+    try:
+        json.decoder.scanstring(text, start + 1, True)  # type: ignore[attr-defined]
+    except ValueError as error:
+        reason = str(error)
+    return next((words for mark, words in _FAULTS if reason.startswith(mark)), "a string that does not end")
+
+
 def without_surrogates(value: str) -> str:
     """The text with each surrogate replaced by U+FFFD."""
-    return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return "".join(["\ufffd" if "\ud800" <= char <= "\udfff" else char for char in value])
 
 
 def quote(value: str) -> str:
@@ -82,7 +92,7 @@ def is_number(source: str) -> bool:
 
 
 def resolve(value: str, *, plain: bool, tag: str | None) -> Resolved:
-    """As `text.resolve.resolve`. A number past 64-bit floats, which sops cannot hold, is a float and keeps its source."""
+    """As `text.resolve.resolve`. A number past 64-bit floats, which sops cannot hold, is a float with its own bytes."""
     if not plain:
         return "str", value.encode()
     if value in ("true", "false"):
