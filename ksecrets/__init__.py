@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from ksecrets.operations.history.blame import blame
     from ksecrets.operations.history.drift import drift
     from ksecrets.operations.history.log import log
+    from ksecrets.operations.history.report import report
     from ksecrets.operations.history.scan import scan
     from ksecrets.operations.info import Info, info
     from ksecrets.operations.merging.merge import Merged, merge
@@ -103,6 +104,7 @@ _MODULES = {
     "merge": "operations.merging.merge",
     "recovery_add": "operations.people.recovery",
     "recovery_test": "operations.people.recovery",
+    "report": "operations.history.report",
     "request": "operations.people.request",
     "resolve": "operations.merging.resolve",
     "review": "operations.review.judge",
@@ -157,6 +159,7 @@ __all__ = [
     "merge",
     "recovery_add",
     "recovery_test",
+    "report",
     "request",
     "resolve",
     "review",

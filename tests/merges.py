@@ -12,15 +12,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-LONG = "KSECRETS_MERGE_ROUNDS" in os.environ
+# Read once, before any test's environment hides them.
+_ROUNDS = os.environ.get("KSECRETS_MERGE_ROUNDS")
+_SECONDS = float(os.environ.get("KSECRETS_MERGE_SECONDS", "inf"))
+
+LONG = _ROUNDS is not None
 """Whether this is the long run: KSECRETS_MERGE_ROUNDS rounds, and at most KSECRETS_MERGE_SECONDS for each test."""
 
 
 def rounds(few: int) -> Iterator[int]:
     """The numbers of the rounds: `few` of them in CI, more in the long run, as long as there is time."""
-    end = time.monotonic() + float(os.environ.get("KSECRETS_MERGE_SECONDS", "inf"))
-    for number in range(int(os.environ.get("KSECRETS_MERGE_ROUNDS", few))):
-        if LONG and time.monotonic() > end:
+    end = time.monotonic() + _SECONDS
+    for number in range(few if _ROUNDS is None else int(_ROUNDS)):
+        if time.monotonic() > end:
             return
         yield number
 

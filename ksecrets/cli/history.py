@@ -1,4 +1,4 @@
-"""log, blame, scan and drift: what git and the tokens tell without keys."""
+"""log, blame, scan, drift and report: what git and the tokens tell without keys."""
 
 from __future__ import annotations
 
@@ -90,3 +90,26 @@ def scan(paths: Sequence[str], json: bool) -> int | None:
     else:
         streams.write(render_leaks(leaks, color=streams.has_colour(sys.stdout)))
     return EXIT_CHECK if leaks else None
+
+
+def report(html: str | None, rev: str | None) -> int | None:
+    """The command `report`."""
+    from ksecrets.errors import UsageError
+
+    if html is None:
+        raise UsageError("say where the page goes", hint="ksecrets report --html FILE")
+    from ksecrets.operations.history.page import page
+    from ksecrets.storage import atomic
+
+    session = ksecrets.Session()
+    try:
+        text = page(ksecrets.report(revision=rev or "HEAD", session=session))
+    finally:
+        streams.notes(session)
+    if html == "-":
+        streams.write(text)
+        return None
+    for note in atomic.write(html, text):
+        streams.message(f"note: {html}: {note}")
+    streams.status(f"wrote {html}")
+    return None

@@ -497,6 +497,17 @@ COMMANDS = (
         "had then. The values are not shown. Exits with 6 where there are any.",
     ),
     Command(
+        "report",
+        "cli.history:report",
+        "Write what became of the secrets as one HTML page.",
+        options=(
+            Option("--html", "Write the page to this file; - is standard output.", metavar="FILE", file=True),
+            Option("--rev", "Begin with this commit (default: HEAD).", metavar="REV"),
+        ),
+        text="What changed over time, secrets by age and environment, data keys that are due, differences between "
+        "environments. The page needs nothing else, runs no script, and holds no value. Needs no key.",
+    ),
+    Command(
         "drift",
         "cli.history:drift",
         "Show which keys one environment has and the other lacks, and types that differ; needs no key.",

@@ -32,10 +32,11 @@ class Line:
     (rotations), newest first. plaintext: the id of the newest commit that had it in plaintext, None where none had.
     """
 
-    __slots__ = ("commit", "committed", "kind", "plaintext", "secret", "since", "type", "where")
+    __slots__ = ("commit", "committed", "kind", "plaintext", "secret", "since", "type", "value", "where")
 
     def __init__(self, where: Where, value: Value) -> None:
         self.where = where
+        self.value = value  # for comparing only, never for showing
         self.secret = value[0]
         self.type = value[1]
         self.commit: Commit | None = None
@@ -64,7 +65,7 @@ def blame(path: str, *, session: Session | None = None) -> list[Line]:
         if now.problem is not None:
             raise KsecretsError(now.problem, file=path)
         lines = [Line(where, value) for where, value in now.values().items()]
-        traces = _Traces(lines, now)
+        traces = Traces(lines)
         if not repository.has_commit():
             head = None
         else:
@@ -86,15 +87,15 @@ def _head(repository: Repository, relative: str, walk: Walk) -> Version | None:
     return walk.version(raw) if raw is not None else None
 
 
-class _Traces:
+class Traces:
     """Which lines look for which token, where."""
 
     __slots__ = ("open",)
 
-    def __init__(self, lines: list[Line], now: Version) -> None:
+    def __init__(self, lines: list[Line]) -> None:
         self.open: dict[Trace, list[Line]] = {}
         for line in lines:
-            self._look(line.where, now.values()[line.where], [line])
+            self._look(line.where, line.value, [line])
 
     def _look(self, where: Where, value: Value, lines: list[Line]) -> None:
         self.open.setdefault((where[0], _mask(where[1]), value), []).extend(lines)
@@ -123,4 +124,4 @@ def _mask(path: tuple[str | int, ...]) -> tuple[str | int, ...]:
     return tuple(-1 if isinstance(part, int) else part for part in path)
 
 
-__all__ = ["Line", "blame"]
+__all__ = ["Line", "Traces", "blame"]
