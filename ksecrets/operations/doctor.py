@@ -9,9 +9,11 @@ import os
 import time
 
 from ksecrets.errors import KsecretsError
-from ksecrets.keys.identities import PREFIXES, Identities, keys_path
+from ksecrets.keys.identities import Identities
 from ksecrets.operations.people.scope import scope
+from ksecrets.operations.permissions import of_keys, of_repository
 from ksecrets.operations.session import Session
+from ksecrets.operations.trouble import CODES, Trouble
 from ksecrets.repository import filtering
 from ksecrets.repository.setup import attributes, is_set_up
 from ksecrets.rules.policy import identity
@@ -19,48 +21,11 @@ from ksecrets.storage import atomic
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Literal
-
+    from ksecrets.operations.findings import Severity
     from ksecrets.operations.people.scope import Scope, Secret
 
-    Severity = Literal["error", "warning"]
-
-CODES = {
-    "config": "there is no configuration, or it cannot be read",
-    "no-identity": "no private key was found",
-    "identity": "a place where a private key should be has none that can be used",
-    "key-mode": "a file with private keys can be read by others",
-    "opens-nothing": "a private key opens no file here",
-    "git": "this is not a git repository",
-    "drivers": "git of this clone does not show or merge encrypted files",
-    "attributes": ".gitattributes does not name the encrypted files",
-    "filter": "plaintext working copies are half set up",
-    "left-behind": "a temporary file of a write that was killed",
-    "helm-plugin": "another Helm plugin stands in the way",
-    "helm-variable": "a variable of helm-secrets changes nothing here",
-}
-"""Every code and what it means; they are stable."""
-
+_SLACK = 300  # seconds: two clocks of which nobody would say that one is wrong
 _SETTLED = 60  # seconds: a younger temporary file may belong to a process that is at work
-
-
-class Trouble:
-    """One thing that does not work. code: one of `CODES`. fix: the command that repairs it, or what else to do."""
-
-    __slots__ = ("code", "fix", "message", "severity")
-
-    def __init__(self, code: str, severity: Severity, message: str, fix: str) -> None:
-        self.code = code
-        self.severity: Severity = severity
-        self.message = message
-        self.fix = fix
-
-    def to_json(self) -> dict[str, str]:
-        """As data for `json`."""
-        return {"code": self.code, "severity": self.severity, "message": self.message, "fix": self.fix}
-
-    def __repr__(self) -> str:
-        return f"<Trouble {self.code}>"
 
 
 def doctor(*, path: str = ".", session: Session | None = None) -> list[Trouble]:
@@ -75,37 +40,13 @@ def doctor(*, path: str = ".", session: Session | None = None) -> list[Trouble]:
     except KsecretsError as error:
         where = f"{error.file}: " if error.file else ""
         troubles.append(Trouble("config", "error", where + error.message, error.hint or "ksecrets check"))
-    troubles += _modes(session)
+    troubles += of_keys(session)
     troubles += _identities(session, found, secrets)
     if found is not None:
+        troubles += of_repository(found, secrets)
+        troubles += _clock(found, secrets)
         troubles += _git(found)
         troubles += _left_behind(found)
-    return troubles
-
-
-def _modes(session: Session) -> list[Trouble]:
-    if os.name != "posix":
-        return []
-    from shlex import quote
-
-    environ = session.environ
-    home = environ.get("HOME", "")
-    names = [prefix + name for prefix in PREFIXES for name in ("AGE_KEY_FILE", "AGE_SSH_PRIVATE_KEY_FILE")]
-    files = [environ.get(name, "") for name in names]
-    files = [home + file[1:] if home and file.startswith("~/") else file for file in files]
-    files.append(keys_path(environ) or "")
-    if home:
-        files += [os.path.join(home, ".ssh", name) for name in ("id_ed25519", "id_rsa")]
-    troubles = []
-    for file in dict.fromkeys(file for file in files if file):
-        try:
-            status = os.stat(file)
-        except OSError:
-            continue
-        mode = status.st_mode & 0o777
-        if status.st_mode & 0o170000 == 0o100000 and mode & 0o077:
-            text = f"{file} holds private keys, and others can read it (mode {mode:04o})"
-            troubles.append(Trouble("key-mode", "error", text, f"chmod 600 {quote(file)}"))
     return troubles
 
 
@@ -138,6 +79,30 @@ def _identities(session: Session, found: Scope | None, secrets: list[Secret]) ->
         severity: Severity = "warning" if useful or each.public.startswith("ssh-") else "error"
         troubles.append(Trouble("opens-nothing", severity, text, f"ksecrets request ENV (one of {environments})"))
     return troubles
+
+
+def _clock(found: Scope, secrets: list[Secret]) -> list[Trouble]:
+    """What was written later than now: by a clock that was ahead, or this one is behind.
+
+    A write never sets `lastmodified` back, and `rotate-after` and `check` count from it. That this clock is ahead
+    cannot be seen without asking somebody else.
+    """
+    from datetime import datetime
+
+    seen: list[tuple[float, str]] = []
+    for secret in secrets:
+        if secret.metadata is not None:
+            seen.append((datetime.fromisoformat(secret.metadata.lastmodified).timestamp(), secret.path))
+    if found.repository is not None:
+        time_of_head = found.repository.time_of_head()
+        seen += [(time_of_head, "the commit at HEAD")] if time_of_head is not None else []
+    now = time.time()
+    latest, what = max(seen, default=(now, ""))
+    if latest <= now + _SLACK:
+        return []
+    then, here = (time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(each)) for each in (latest, now))
+    text = f"{what} was written at {then}, and the clock of this machine says {here}: one of two clocks is wrong"
+    return [Trouble("clock", "warning", text, "timedatectl set-ntp true, here or where that was written")]
 
 
 def _git(found: Scope) -> list[Trouble]:
@@ -186,3 +151,6 @@ def _left_behind(found: Scope) -> list[Trouble]:
             text = f"{path} was left behind by a write that was killed; it is part of no file"
             troubles.append(Trouble("left-behind", "warning", text, f"rm -- {quote(path)}"))
     return troubles
+
+
+__all__ = ["CODES", "Trouble", "doctor"]

@@ -215,6 +215,11 @@ class Repository:
             raise failed("grep", err)
         return sorted(os.fsdecode(name) for name in out.split(b"\0") if name)
 
+    def time_of_head(self) -> int | None:
+        """When the commit at HEAD was made, by its own word, in seconds since 1970; None where there is none."""
+        code, out, _ = self._try("log", "-1", "--format=%ct", "--no-show-signature", "HEAD")
+        return int(out) if code == 0 and out.strip().isdigit() else None
+
     def is_ignored(self, path: str) -> bool:
         """Whether git would leave this untracked file out (.gitignore and its like)."""
         code, _, err = self._try("check-ignore", "--quiet", "--", "./" + path)  # "./": a colon would be magic

@@ -26,9 +26,14 @@ if TYPE_CHECKING:
 _NAME = os.path.join("ksecrets", "trusted-kids")
 
 
+def record_path(repo: Repository) -> str:
+    """Where the record of a clone is; it may not exist yet."""
+    return os.path.join(repo.common_dir(), _NAME)
+
+
 def recorded(repo: Repository, path: str) -> set[str]:
     """The kids that this clone's record has for the file at the repository path `path`."""
-    name = os.path.join(repo.common_dir(), _NAME)
+    name = record_path(repo)
     try:
         with open(name, encoding="utf-8", errors="replace") as file:
             return _kids(file.read(), _shown(path))
@@ -50,7 +55,7 @@ def record(repo: Repository, kid: str, path: str, *, instead_of: str | None = No
     import time
 
     comment = f"  # {time.strftime('%Y-%m-%d')} {_shown(path)}\n"
-    name = os.path.join(repo.common_dir(), _NAME)
+    name = record_path(repo)
     try:
         os.makedirs(os.path.dirname(name), mode=0o700, exist_ok=True)
         fd = os.open(name, os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o600)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import time
 from pathlib import Path
 
 import pytest
 
+from ksecrets.operations.doctor import CODES
 from tests.conftest import Cli, Repo
 from tests.team import person
 
@@ -56,6 +58,65 @@ def test_a_key_that_others_can_read(repo: Repo, cli: Cli, clean_home: Path) -> N
     found = codes(cli)
     assert found == {"key-mode": f"chmod 600 {keys}"}
     repair(repo, cli, found["key-mode"])
+
+
+def test_a_folder_in_which_others_could_exchange_the_key(repo: Repo, cli: Cli, clean_home: Path) -> None:
+    folder = clean_home / ".config/sops/age"
+    folder.chmod(0o777)
+    found = codes(cli)
+    assert found == {"key-folder": f"chmod go-w {folder}"}
+    folder.chmod(0o1777)  # as /tmp: nobody can exchange what is not theirs
+    assert codes(cli) == {}
+    folder.chmod(0o777)
+    repair(repo, cli, found["key-folder"])
+
+
+@pytest.mark.parametrize("name", [FILE, ".ksecrets.yaml", ".git/ksecrets/trusted-kids"])
+def test_files_that_everybody_can_write(name: str, repo: Repo, cli: Cli) -> None:
+    (repo / name).chmod(0o666)
+    found = codes(cli)
+    assert found == {"file-mode": f"chmod o-w {name}"}
+    repair(repo, cli, found["file-mode"])
+
+
+def test_a_file_that_nobody_can_write(repo: Repo, cli: Cli) -> None:
+    (repo / FILE).chmod(0o444)
+    found = codes(cli)
+    assert found == {"file-mode": f"chmod u+w {FILE}"}
+    repair(repo, cli, found["file-mode"])
+
+
+def test_a_clock_that_is_wrong(repo: Repo, cli: Cli) -> None:
+    """Nothing is known of the right time; but what is here was not written tomorrow."""
+    before = (repo / FILE).read_text()
+    year = time.gmtime().tm_year
+    repo.write(FILE, before.replace(f'lastmodified: "{year}', f'lastmodified: "{year + 1}'))
+    assert list(codes(cli)) == ["clock"]
+    said = cli("doctor").ok().stdout
+    assert f"{FILE} was written at {year + 1}" in said
+    repo.write(FILE, before)
+    repo.git("commit", "--quiet", "--amend", "--no-edit", env={"GIT_COMMITTER_DATE": f"{year + 1}-06-01T00:00:00Z"})
+    assert list(codes(cli)) == ["clock"]
+    assert "the commit at HEAD was written at" in cli("doctor").ok().stdout
+    repo.git("commit", "--quiet", "--amend", "--no-edit")
+    assert codes(cli) == {}
+
+
+def test_no_configuration_and_no_git(repo: Repo, cli: Cli) -> None:
+    (repo / ".ksecrets.yaml").unlink()
+    found = codes(cli)
+    assert found == {"config": "ksecrets init"}
+    repo.git("checkout", "--quiet", ".ksecrets.yaml")
+    (repo / ".git").rename(repo / "elsewhere")
+    assert codes(cli) == {"git": "git init; ksecrets git setup"}
+
+
+def test_every_code_has_its_test() -> None:
+    """Here, or where what it is about has its tests."""
+    here = Path(__file__)
+    elsewhere = "".join(path.read_text() for path in here.parents[1].rglob("test_*.py") if path != here)
+    missing = [code for code in CODES if f'"{code}"' not in here.read_text() and code not in elsewhere]
+    assert missing == []
 
 
 def test_a_fresh_clone(repo: Repo, cli: Cli) -> None:
