@@ -11,6 +11,7 @@ import os
 import stat
 
 from ksecrets.errors import KsecretsError, RuleViolation
+from ksecrets.operations.ahead import open_ahead
 from ksecrets.operations.examine import examine
 from ksecrets.operations.findings import CODES, Finding, Report, render
 from ksecrets.operations.known import lost_seal
@@ -123,6 +124,7 @@ class _Check:
 
     def look_at(self, files: Sequence[tuple[str, bool]], progress: Progress | None) -> None:
         """Look at (path, named) each, and keep what came of it, in their order."""
+        open_ahead([path for path, _ in files], self.session)
         results: list[_Looked | None] = [None] * len(files)
         count = processes() if len(files) >= WORTH_IT else 1
         begun = 0

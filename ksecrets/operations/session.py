@@ -18,9 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from ksecrets.envelope.metadata import Metadata
-    from ksecrets.envelope.recipient import Identity, Recipient
+    from ksecrets.envelope.recipient import Recipient
     from ksecrets.files.formats import Format
-    from ksecrets.keys.remote import Access
+    from ksecrets.keys.remote import Access, RemoteKeys
+    from ksecrets.operations.trust import Trust
     from ksecrets.repository.bulk import Bulk
     from ksecrets.repository.repository import Repository
     from ksecrets.rules.load import Rules
@@ -97,6 +98,7 @@ class Session:
         "_refs",
         "_repositories",
         "_told",
+        "_trusted",
         "environ",
         "notes",
         "own_keys",
@@ -108,6 +110,7 @@ class Session:
         self._told: set[str] = set()
         self._identities: Identities | None = None
         self._access: Access | None = None
+        self._trusted: Trust | None = None
         self.own_keys: list[tuple[str, dict[str, str]]] = []
         self._keys: dict[tuple[str, ...], DataKey] = {}
         self._folders: dict[str, Around] = {}
@@ -228,20 +231,38 @@ class Session:
         """The function that gives the data key for a file's metadata, or raises NoIdentity."""
 
         def key(metadata: Metadata) -> DataKey:
-            wrapped = tuple(sorted(stanza.fields.get("enc", "") for group in metadata.groups for stanza in group))
+            wrapped = _wrapped(metadata)
             found = self._keys.get(wrapped)
             if found is None:
-                if self._identities is None:
-                    self._identities = Identities.from_environment(self.environ)
-                remote = () if all(s.service in LOCAL for s in metadata.stanzas) else self._remote(place)
+                remote = () if all(s.service in LOCAL for s in metadata.stanzas) else self.remote_keys(place)
                 name_of = place.rules.name_of if place.rules else None
-                raw, _ = unwrap(metadata, self._identities, remote=remote, name_of=name_of)
-                for note in self._identities.notes:
+                raw, _ = unwrap(metadata, self.identities, remote=remote, name_of=name_of)
+                for note in self.identities.notes:
                     self.note(note)
                 found = self._keys[wrapped] = DataKey(raw)
             return found
 
         return key
+
+    @property
+    def asks_services(self) -> bool:
+        """Whether a key service was needed in this run."""
+        return self._access is not None
+
+    def has_key(self, metadata: Metadata) -> bool:
+        """Whether the data key of this metadata was opened in this run."""
+        return _wrapped(metadata) in self._keys
+
+    def keep_key(self, metadata: Metadata, raw: bytes) -> None:
+        """Keep a data key that was opened elsewhere for this run. Raises ValueError for another length."""
+        self._keys[_wrapped(metadata)] = DataKey(raw)
+
+    @property
+    def identities(self) -> Identities:
+        """The identities at hand."""
+        if self._identities is None:
+            self._identities = Identities.from_environment(self.environ)
+        return self._identities
 
     def recipient(self, place: Place, service: str, fields: Mapping[str, str]) -> Recipient:
         """Somebody for whom a data key of the file is to be wrapped. Contacts nobody.
@@ -250,9 +271,9 @@ class Session:
         """
         found = keys.recipient(service, dict(fields), self.access if service not in LOCAL else None)
         if service not in LOCAL:
-            from ksecrets.operations.trust import HINT, Trust
+            from ksecrets.operations.trust import HINT
 
-            reason = Trust(self, place).refusal(service, found.identity_fields())
+            reason = self._trust().refusal(place, service, found.identity_fields())
             if reason is not None:
                 name = place.reader_name(service, found.identity_fields())
                 raise ConfigError(f"the key of {name} is not asked, {reason}", file=place.path, hint=HINT)
@@ -267,12 +288,24 @@ class Session:
             self._access = Access(self.environ)
         return self._access
 
-    def _remote(self, place: Place) -> Iterable[Identity]:
+    def remote_keys(self, place: Place) -> RemoteKeys:
         """The remote keys that may be asked for the files of this place."""
         from ksecrets.keys.remote import RemoteKeys
-        from ksecrets.operations.trust import Trust
 
-        return RemoteKeys(self.access, Trust(self, place).refusal, keys.remote_key)
+        trust = self._trust()
+        return RemoteKeys(self.access, lambda *key: trust.refusal(place, *key), keys.remote_key)
+
+    def _trust(self) -> Trust:
+        if self._trusted is None:
+            from ksecrets.operations.trust import Trust
+
+            self._trusted = Trust(self)
+        return self._trusted
+
+
+def _wrapped(metadata: Metadata) -> tuple[str, ...]:
+    """What tells one data key from another before it is open: its wrapped copies."""
+    return tuple(sorted(stanza.fields.get("enc", "") for stanza in metadata.stanzas))
 
 
 def _top(folder: str) -> str | None:

@@ -35,6 +35,7 @@ IN_GIT = "in-git"
 """What git's drivers set REMOTE_VARIABLE to, where the user has not."""
 ALLOWLIST_VARIABLE = "SOPS_HC_VAULT_ALLOWLIST"
 _KEYS_SETTING, _REMOTE_SETTING = "ksecrets.trustedkey", "ksecrets.remotekeys"
+_TRUE = ("true", "yes", "on", "1")
 HINT = "if the key is yours: git config --global --add ksecrets.trustedKey KEY, or name it in KSECRETS_TRUSTED_KEYS"
 
 # sops's variables that name readers on a network, and whose they are
@@ -50,63 +51,59 @@ _IGNORED = {"kms": ("context",)}
 
 
 class Trust:
-    """What may be asked for the files of one place; what it needs is read once, when the first key is looked at."""
+    """What may be asked in one run. What git has to be asked for is asked once, when the first key is looked at."""
 
-    __slots__ = ("_place", "_session", "_settings", "_trusted")
+    __slots__ = ("_rules", "_session", "_settings")
 
-    def __init__(self, session: Session, place: Place) -> None:
+    def __init__(self, session: Session) -> None:
         self._session = session
-        # a text without a path (standard input, what git's textconv gets) stands where we do
-        self._place = place if place.real is not None else session.place(os.path.join(os.curdir, "-"))
-        self._settings: dict[str, list[str]] | None = None
-        self._trusted: list[Key] | None = None
+        self._settings: dict[str | None, dict[str, list[str]]] = {}
+        self._rules: dict[tuple[str, str, str], list[Key] | None] = {}
 
-    def refusal(self, service: str, identity: dict[str, str]) -> str | None:
-        """Why this key must not be asked, or None. identity: its fields, without `enc` and `created_at`."""
-        said = self._session.environ.get(REMOTE_VARIABLE, "")
+    def refusal(self, place: Place, service: str, identity: dict[str, str]) -> str | None:
+        """Why this key must not be asked for a file, or None. identity: its fields, without `enc` and `created_at`."""
+        environ = self._session.environ
+        if place.real is None:
+            # a text without a path (standard input, what git's textconv gets) stands where we do
+            place = self._session.place(os.path.join(os.curdir, "-"))
+        said = environ.get(REMOTE_VARIABLE, "")
         if said == "0":
             return f"as {REMOTE_VARIABLE}=0 asks nobody"
-        if said == IN_GIT and not self._git_may_ask():
+        if said == IN_GIT and (self._git(place).get(_REMOTE_SETTING) or [""])[-1].lower() not in _TRUE:
             return f"as git's drivers ask nobody ({REMOTE_VARIABLE}=1 or git's ksecrets.remoteKeys lets them)"
         if service == "hc_vault":
             address = identity.get("vault_address", "")
-            if not allowlisted(address, self._session.environ.get(ALLOWLIST_VARIABLE, "")):
+            if not allowlisted(address, environ.get(ALLOWLIST_VARIABLE, "")):
                 return f"as {ALLOWLIST_VARIABLE} does not have {address}"
-            own = self._session.environ.get("VAULT_ADDR") or self._session.environ.get("BAO_ADDR") or ""
-            if _is_own_vault(address, own):
+            if _is_own_vault(address, environ.get("VAULT_ADDR") or environ.get("BAO_ADDR") or ""):
                 return None
-        if any(_covers(each, (service, identity)) for each in self._all()):
+        own = [*self._session.own_keys, *own_keys(environ, self._git(place).get(_KEYS_SETTING, ()))]
+        if any(_covers(each, (service, identity)) for keys in (own, self._of_ref(place)) for each in keys):
             return None
-        return f"as it stands neither in {self._ref()} nor in settings of your own"
+        ref = self._session.trusted_ref(place)
+        rules = f"the rules of {ref.removeprefix('refs/remotes/')}" if ref is not None else "rules of a trusted ref"
+        return f"as it stands neither in {rules} nor in settings of your own"
 
-    def _git_may_ask(self) -> bool:
-        return (self._git_settings().get(_REMOTE_SETTING) or [""])[-1].lower() in ("true", "yes", "on", "1")
+    def _git(self, place: Place) -> dict[str, list[str]]:
+        if place.top not in self._settings:
+            repository = self._session.repository(place)
+            self._settings[place.top] = repository.settings() if repository is not None else {}
+        return self._settings[place.top]
 
-    def _ref(self) -> str:
-        ref = self._session.trusted_ref(self._place)
-        return f"the rules of {ref.removeprefix('refs/remotes/')}" if ref is not None else "rules of a trusted ref"
-
-    def _all(self) -> list[Key]:
-        if self._trusted is None:
-            own = list(own_keys(self._session.environ, self._git_settings().get(_KEYS_SETTING, ())))
-            self._trusted = [*own, *self._session.own_keys, *self._of_ref()]
-        return self._trusted
-
-    def _git_settings(self) -> dict[str, list[str]]:
-        if self._settings is None:
-            repository = self._session.repository(self._place)
-            self._settings = repository.settings() if repository is not None else {}
-        return self._settings
-
-    def _of_ref(self) -> Iterator[Key]:
-        repository, ref = self._session.repository(self._place), self._session.trusted_ref(self._place)
+    def _of_ref(self, place: Place) -> list[Key]:
+        """The keys that the rules of a file name in the trusted ref."""
+        repository, ref = self._session.repository(place), self._session.trusted_ref(place)
         if repository is None or ref is None:
-            return
-        for name in _candidates(self._place.relative or ""):
-            raw = repository.blob(f"{ref}:{name}")
-            if raw is not None:
-                yield from keys_of_rules(name, raw, f"{ref}:{name}")
-                return
+            return []
+        for name in _candidates(place.relative or ""):
+            at = (repository.top, ref, name)
+            if at not in self._rules:
+                raw = repository.blob(f"{ref}:{name}")
+                self._rules[at] = None if raw is None else keys_of_rules(name, raw, f"{ref}:{name}")
+            found = self._rules[at]
+            if found is not None:
+                return found
+        return []
 
 
 def own_keys(environ: Mapping[str, str], settings: Iterable[str]) -> Iterator[Key]:
@@ -134,10 +131,12 @@ def parse_key(text: str) -> Key:
         return fields.aws_kms(arn, profile=more[-1] if more else "")
     if text.startswith("projects/"):
         return fields.gcp_kms(text)
+    if "/crypto/v1/keys/" in text:
+        return fields.fortanix(text)
     if text.startswith(("https://", "http://")):
         return fields.hc_vault(text) if _looks_like_vault(text) else fields.azure_kv(text)
     if text.startswith("pkcs11:"):
-        return fields.from_url("pkcs11", text)
+        return fields.pkcs11(text)
     return fields.hckms(text)
 
 

@@ -7,8 +7,10 @@ written whole files only, and the next one finds just the rest to do.
 
 from __future__ import annotations
 
+from ksecrets.envelope.parallel import LIMIT
 from ksecrets.errors import ConfigError, KsecretsError, NotEncrypted
 from ksecrets.files.open import read_metadata
+from ksecrets.operations.ahead import open_ahead
 from ksecrets.operations.reading import check_environment, conflict_line, read, refuse_vanished_rules
 from ksecrets.operations.rewrap.outlook import outlook
 from ksecrets.operations.rewrap.result import FileResult, TreeReport
@@ -81,6 +83,7 @@ def run(
         planned = [index for index, result in enumerate(found) if result is not None and result.status == "planned"]
         if dry_run:
             planned.clear()
+        open_ahead([selected[index].path for index in planned], session)
         with atomic.Together() if len(planned) > _FIRST else nullcontext():
             # Here, before any fork: an identity under a passphrase is then asked for once.
             for _ in range(min(_FIRST, len(planned))):
@@ -89,7 +92,7 @@ def run(
                 came(index, result)
                 if result.status == "changed":
                     break
-            for at, result in _each(planned, work, repositories, _writers()):
+            for at, result in _each(planned, work, repositories, _writers(session)):
                 came(planned[at], result)
     except KeyboardInterrupt:
         report.interrupted = True
@@ -123,10 +126,12 @@ def _in_bulk(selected: Sequence[Selected], session: Session) -> list[Bulk]:
     return list(made.values())
 
 
-def _writers() -> int:
+def _writers(session: Session) -> int:
     """How many processes write: twice as many as compute, as each waits for the disk and for git a good part of the
-    time."""
+    time; where key services wrap, as many as these may be asked at a time."""
     count = processes()
+    if session.asks_services and count > 1:
+        return LIMIT
     return min(2 * count, _WRITERS) if count > 1 else 1
 
 

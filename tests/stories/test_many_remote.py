@@ -1,0 +1,143 @@
+"""A thousand files whose keys stand in a service 50 milliseconds away: asked for side by side, each data key once."""
+
+from __future__ import annotations
+
+import binascii
+import json
+import math
+import os
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from ksecrets.envelope.metadata import Extension, Metadata
+from ksecrets.envelope.parallel import LIMIT
+from ksecrets.envelope.recipient import Stanza
+from ksecrets.files.seal import seal_text
+from ksecrets.values.cipher import DataKey
+from tests.conftest import Cli, Repo
+from tests.keys.faulty import Answer, Faulty, Request, faulty
+
+ARN = "arn:aws:kms:eu-west-1:123456789012:key/00000000-0000-4000-8000-000000000000"
+LATENCY = 0.05
+MANY = 1000
+PLAIN = "db:\n  password: correct horse\n"
+NOW = "2026-11-21T09:52:25Z"
+
+
+class Kms:
+    """A stand-in that answers `Encrypt` and `Decrypt` at once, or after a while. It keeps count, and no secrets."""
+
+    def __init__(self) -> None:
+        self.latency = 0.0
+        self.asked = {"Encrypt": 0, "Decrypt": 0}
+        self.under_way = self.most = 0
+
+    def __call__(self, proxy: Faulty, _handler: object, request: Request, _ask: object) -> Answer:
+        action = request.headers["x-amz-target"].rpartition(".")[2]
+        self.asked[action] += 1
+        self.under_way += 1
+        self.most = max(self.most, self.under_way)
+        if self.latency:
+            time.sleep(self.latency)
+        self.under_way -= 1
+        question = json.loads(request.body)
+        if action == "Encrypt":
+            plain = binascii.a2b_base64(question["Plaintext"])
+            answer = {"CiphertextBlob": binascii.b2a_base64(b"wrapped:" + plain[::-1], newline=False).decode()}
+        else:
+            wrapped = binascii.a2b_base64(question["CiphertextBlob"]).removeprefix(b"wrapped:")
+            answer = {"Plaintext": binascii.b2a_base64(wrapped[::-1], newline=False).decode()}
+        proxy.seen.clear()
+        return Answer(200, {}, json.dumps({"KeyId": ARN, **answer}).encode())
+
+
+@pytest.fixture
+def kms(monkeypatch: pytest.MonkeyPatch) -> Iterator[Kms]:
+    with faulty("http://127.0.0.1:9") as proxy:
+        made = Kms()
+        proxy.always = made  # type: ignore[assignment]
+        monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIATEST")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+        yield made
+
+
+def files(repo: Repo, count: int) -> list[str]:
+    """A repository of so many files, each with a data key of its own."""
+    repo.write(
+        ".ksecrets.yaml",
+        f'version: 1\nrecipients:\n  aws: {{aws-kms: "{ARN}"}}\nenvironments:\n'
+        '  prod:\n    files: ["**/secrets.yaml"]\n    readers: [aws]\n',
+    )
+    repo.commit("rules")
+    names = [f"app{number}/secrets.yaml" for number in range(count)]
+    for name in names:
+        repo.write(name, "")
+
+    for name in names:
+        key = DataKey.new()
+        plain = key.wrapped_by(lambda raw: binascii.b2a_base64(b"wrapped:" + raw[::-1], newline=False).decode())
+        fields = {"arn": ARN, "created_at": NOW, "enc": plain, "aws_profile": ""}
+        metadata = Metadata(
+            lastmodified=NOW,
+            mac="",
+            version="3.13.3",
+            groups=((Stanza("kms", fields),),),
+            extension=Extension(kid=key.kid, environment="prod", path=name),
+        )
+        (repo.path / name).write_text(seal_text(PLAIN, data_key=key, metadata=metadata).text)
+    repo.commit("encrypted")
+    return names
+
+
+def allowed(count: int) -> float:
+    """Seconds for so many questions: what the latency costs at this many at a time, half of it again, and two.
+
+    For a machine of its own; where others compute beside us, we have a part of it.
+    """
+    share = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+    return (1.5 * math.ceil(count / LIMIT) * LATENCY + 2) * share
+
+
+def test_check_asks_side_by_side(repo: Repo, cli: Cli, kms: Kms) -> None:
+    names = files(repo, MANY)
+    kms.asked["Decrypt"] = kms.most = 0
+    kms.latency = LATENCY
+    began = time.monotonic()
+    done = cli("check").ok()
+    took = time.monotonic() - began
+    print(f"check of {MANY} files took {took:.1f} s, at most {kms.most} questions at a time")
+    assert f"{MANY} files" in done.stdout + done.stderr
+    assert kms.asked["Decrypt"] == len(names)
+    assert 1 < kms.most <= LIMIT
+    assert took < allowed(MANY)
+
+
+def test_updatekeys_and_rotate_ask_side_by_side(repo: Repo, cli: Cli, kms: Kms) -> None:
+    names = files(repo, 120)
+    kms.asked.update(Encrypt=0, Decrypt=0)
+    kms.most = 0
+    kms.latency = LATENCY
+    began = time.monotonic()
+    cli("rotate").ok()
+    took = time.monotonic() - began
+    print(f"rotate of {len(names)} files took {took:.1f} s")
+    assert kms.asked == {"Encrypt": len(names), "Decrypt": len(names)}
+    assert kms.most > 4
+    assert took < 2 * allowed(len(names))
+
+
+def test_a_service_that_cannot_be_reached_costs_its_time_once(repo: Repo, cli: Cli, kms: Kms) -> None:
+    names = files(repo, 30)
+    environ = {"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "KSECRETS_KEY_TIMEOUT": "2"}
+    began = time.monotonic()
+    done = cli("check", env=environ)
+    assert time.monotonic() - began < allowed(30) + 4
+    assert (done.stdout + done.stderr).count("cannot be reached") >= len(names)
+    before = {name: (repo.path / name).read_bytes() for name in names}
+    failed = cli("rotate", env=environ)
+    assert failed.code != 0
+    assert "30 failed" in failed.stderr
+    assert {name: (repo.path / name).read_bytes() for name in names} == before
