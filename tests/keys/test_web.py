@@ -126,7 +126,7 @@ def test_a_deadline_holds_whatever_the_server_does(script: Script, scheme: str) 
 
 
 def test_a_server_without_tls() -> None:
-    with served(answering(b"220 mail.example.org ESMTP\r\n" * 10)) as (address, _):
+    with served(lambda connection, _: connection.sendall(b"220 mail.example.org ESMTP\r\n" * 10)) as (address, _):
         assert ask(address, scheme="https") in ("tls", "cut")
 
 
