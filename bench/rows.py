@@ -5,7 +5,6 @@ from __future__ import annotations
 import filecmp
 import os
 import shutil
-import statistics
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -16,7 +15,6 @@ from bench import measure
 from bench.measure import Command, Sample
 
 KB, MB = 1_000, 1_000_000
-HELM_FILES = 10
 REVISIONS = 10
 _ROOT = Path(__file__).resolve().parent.parent
 
@@ -44,6 +42,7 @@ class Bench:
     recipient: str
     pairs: int
     env: dict[str, str] = field(default_factory=dict)
+    helm_secrets: str | None = None
 
     def folder(self, name: str) -> Path:
         path = self.work / name
@@ -57,7 +56,10 @@ class Bench:
 
     def do(self, *argv: str, cwd: Path | None = None, input: str | None = None, out: Path | None = None) -> None:
         """A step that is not measured. Raises RunFailed with its stderr."""
-        command = self.command(*argv, cwd=cwd)
+        self.run_once(self.command(*argv, cwd=cwd), out, input)
+
+    def run_once(self, command: Command, out: Path | None = None, input: str | None = None) -> None:
+        """The same for a command line that is to be measured."""
         with open(out or os.devnull, "wb") as stdout:
             done = subprocess.run(
                 command.argv,
@@ -68,7 +70,7 @@ class Bench:
                 stderr=subprocess.PIPE,
             )
         if done.returncode != 0:
-            raise measure.RunFailed(f"{' '.join(argv)} (exit {done.returncode})\n{done.stderr.decode()}")
+            raise measure.RunFailed(f"{' '.join(command.argv)} (exit {done.returncode})\n{done.stderr.decode()}")
 
     def in_turns(self, commands: Mapping[str, Command], rounds: int | None = None) -> dict[str, list[Sample]]:
         return measure.in_turns(commands, self.pairs if rounds is None else max(2, rounds), str(self.work / "stderr"))
@@ -198,74 +200,8 @@ def textconv(bench: Bench) -> Iterator[Row]:
     yield _wall_row(f"`git log -p` over {REVISIONS} revisions", bench.in_turns(logs, bench.pairs // 2), 1.2)
 
 
-def helm(bench: Bench) -> Iterator[Row]:
-    """`helm template` with ten secrets files, above plain helm on the same values in plaintext."""
-    for name, program in bench.helms.items():
-        yield from _helm(bench, name, program)
-
-
-def _helm(bench: Bench, name: str, program: str) -> Iterator[Row]:
-    chart = bench.folder("chart")
-    (chart / "templates").mkdir(exist_ok=True)
-    (chart / "Chart.yaml").write_text("apiVersion: v2\nname: bench\nversion: 0.1.0\n")
-    (chart / "templates/values.yaml").write_text("{{ toYaml .Values }}\n")
-    files = [bench.inputs(1 * KB, seed) for seed in range(1, HELM_FILES + 1)]
-
-    # A home and a PATH of its own for each Helm: the plugins of one do not suit the other.
-    links = bench.folder(f"{name}-bin")
-    (links / "helm").unlink(missing_ok=True)
-    (links / "helm").symlink_to(program)
-    home = bench.folder(f"{name}-home")
-    env = {
-        "PATH": f"{links}{os.pathsep}{bench.env['PATH']}",
-        "HELM_BIN": program,
-        **{f"HELM_{kind}_HOME": str(home / kind.lower()) for kind in ("CACHE", "CONFIG", "DATA")},
-    }
-    here = Bench(bench.work, bench.ksecrets, bench.sops, {}, bench.recipient, bench.pairs, {**bench.env, **env})
-    here.do("ksecrets", "helm", "install-plugin")
-
-    def template(which: int, wrapper: bool = False, scheme: str = "") -> Command:
-        chosen = [word for each in files for word in ("-f", f"{scheme}{each[which]}")]
-        return here.command("helm", *(["secrets"] if wrapper else []), "template", "bench", str(chart), *chosen)
-
-    # The least that any wrapper around sops does: decrypt one file after the other, then run helm.
-    loop = "".join(f"sops decrypt '{each[1]}' >'{bench.work}/dec-{n}.yaml' && " for n, each in enumerate(files))
-    decrypted = " ".join(f"-f '{bench.work}/dec-{n}.yaml'" for n in range(HELM_FILES))
-    commands = {
-        "plain": template(0),
-        "sops": here.command("sh", "-c", f"{loop}helm template bench '{chart}' {decrypted}"),
-        "wrapper": template(2, wrapper=True),
-        "getter": template(2, scheme="secrets://"),
-    }
-    _same_output(here, commands)
-    samples = here.in_turns(commands, bench.pairs // 2)
-    plain = [sample.wall for sample in samples["plain"]]
-    above = {
-        key: [sample.wall - base for sample, base in zip(samples[key], plain, strict=True)]
-        for key in ("sops", "wrapper", "getter")
-    }
-    theirs = statistics.median(above["sops"])
-    for key, goal in (("wrapper", None), ("getter", None)):
-        ours = statistics.median(above[key])
-        work = (
-            f"`helm template`, {HELM_FILES} secrets files, above plain {name} ({ms(statistics.median(plain))}): {key}"
-        )
-        yield Row(work, ms(theirs), ms(ours), ours / theirs, goal, len(plain))
-
-
-def _same_output(bench: Bench, commands: Mapping[str, Command]) -> None:
-    expected = None
-    for name, command in commands.items():
-        shown = bench.work / f"template-{name}"
-        bench.do(*command.argv, out=shown)
-        expected = expected or shown
-        if not filecmp.cmp(expected, shown, shallow=False):
-            raise measure.RunFailed(f"helm's output differs: {name}")
-
-
 ROWS: Mapping[str, Callable[[Bench], Iterator[Row]]] = {
     "small": small,
     "large": large,
     "textconv": textconv,
-    "helm": helm,
 }

@@ -2,7 +2,7 @@
 
 ./dev bench                 everything; some minutes
 ./dev bench --quick         a few pairs; prints only
-./dev bench --only small    one kind of rows (small, large, textconv, helm, updatekeys, check); prints only
+./dev bench --only small    one kind of rows (small, large, textconv, helm, updatekeys, check, git); prints only
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench import measure, trees
+from bench import gits, helms, measure, services, trees
 from bench.rows import ROWS as _PROGRAMS
 from bench.rows import Bench, Row
 
 _ROOT = Path(__file__).resolve().parent.parent
 _PAGE = _ROOT / "docs/benchmarks.md"
 
-ROWS = {**_PROGRAMS, "updatekeys": trees.updatekeys, "check": trees.check}
+ROWS = {**_PROGRAMS, "helm": helms.helm, "updatekeys": trees.updatekeys, "check": trees.check, "git": gits.git, "services": services.services}
 
 _HEAD = """\
 # Benchmarks
@@ -39,9 +39,9 @@ gives it out; that is in its times.
 
 _TAIL = """
 The goals are limits for the ratio. The rows of Helm are the time above plain `helm template` with the same values in
-plaintext. helm-secrets is not at hand where this runs (it is published in no package registry), so beside them stands
-the least that any wrapper around sops does: one `sops decrypt` for each file, in a loop of the shell, then helm. The
-getter is one process of ksecrets for each file, because Helm starts it so; the wrapper is one for all.
+plaintext. helm-secrets is published in no package registry: it stands beside them where `--helm-secrets` names a
+checkout, else the least that any wrapper around sops does: one `sops decrypt` for each file, in a loop of the shell,
+then helm. The getter is one process for each file, because Helm starts it so; the wrapper of ksecrets is one for all.
 
 Peak memory is the largest resident size that the system reports for the process.
 """
@@ -54,6 +54,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="a few pairs; print only")
     parser.add_argument("--pairs", type=int, help="rounds for small things; large ones get a part (default 30)")
     parser.add_argument("--only", choices=list(ROWS), action="append", help="only these rows; print only")
+    parser.add_argument("--helm-secrets", metavar="FOLDER", help="a checkout of helm-secrets, for the rows of Helm")
     options = parser.parse_args()
 
     peers = subprocess.run(
@@ -71,6 +72,8 @@ def main() -> int:
         bench = _bench(
             Path(work), os.path.abspath(options.ksecrets), sops, helms, options.pairs or (4 if options.quick else 30)
         )
+        if options.helm_secrets is not None:
+            bench.helm_secrets = os.path.abspath(options.helm_secrets)
         rows: list[Row] = []
         try:
             for name in options.only or ROWS:
