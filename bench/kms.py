@@ -1,5 +1,8 @@
-"""A stand-in for AWS KMS that answers after a while: `python -m bench.kms SECONDS` prints its port, and serves until its
-standard input ends. It wraps by turning bytes around: what is measured is waiting, not cryptography."""
+"""A stand-in for AWS KMS that answers after a while: `python -m bench.kms SECONDS`.
+
+It prints its port, and serves until its standard input ends. It wraps by turning bytes around: what is measured is
+waiting, not cryptography.
+"""
 
 from __future__ import annotations
 

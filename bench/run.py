@@ -2,7 +2,7 @@
 
 ./dev bench                 everything; some minutes
 ./dev bench --quick         a few pairs; prints only
-./dev bench --only small    one kind of rows (small, large, textconv, helm, updatekeys, check, git); prints only
+./dev bench --only small    one kind of rows (small, large, textconv, helm, updatekeys, check, git, services); prints only
 """
 
 from __future__ import annotations
@@ -24,7 +24,14 @@ from bench.rows import Bench, Row
 _ROOT = Path(__file__).resolve().parent.parent
 _PAGE = _ROOT / "docs/benchmarks.md"
 
-ROWS = {**_PROGRAMS, "helm": helms.helm, "updatekeys": trees.updatekeys, "check": trees.check, "git": gits.git, "services": services.services}
+ROWS = {
+    **_PROGRAMS,
+    "helm": helms.helm,
+    "updatekeys": trees.updatekeys,
+    "check": trees.check,
+    "git": gits.git,
+    "services": services.services,
+}
 
 _HEAD = """\
 # Benchmarks

@@ -23,7 +23,7 @@ from ksecrets.rules import FILE, SOPS_FILE, fields
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from ksecrets.operations.session import Place, Session
 
@@ -77,12 +77,19 @@ class Trust:
                 return f"as {ALLOWLIST_VARIABLE} does not have {address}"
             if _is_own_vault(address, environ.get("VAULT_ADDR") or environ.get("BAO_ADDR") or ""):
                 return None
-        own = [*self._session.own_keys, *own_keys(environ, self._git(place).get(_KEYS_SETTING, ()))]
-        if any(_covers(each, (service, identity)) for keys in (own, self._of_ref(place)) for each in keys):
+        if any(_covers(each, (service, identity)) for each in self._trusted(place)):
             return None
         ref = self._session.trusted_ref(place)
         rules = f"the rules of {ref.removeprefix('refs/remotes/')}" if ref is not None else "rules of a trusted ref"
         return f"as it stands neither in {rules} nor in settings of your own"
+
+    def _trusted(self, place: Place) -> Iterator[Key]:
+        """Every key that may be asked for a file; git is started only where the ones before do not settle it."""
+        yield from self._session.own_keys
+        yield from own_keys(self._session.environ)
+        for text in self._git(place).get(_KEYS_SETTING, ()):
+            yield _named(text, "git's ksecrets.trustedKey")
+        yield from self._of_ref(place)
 
     def _git(self, place: Place) -> dict[str, list[str]]:
         if place.top not in self._settings:
@@ -106,18 +113,21 @@ class Trust:
         return []
 
 
-def own_keys(environ: Mapping[str, str], settings: Iterable[str]) -> Iterator[Key]:
-    """The keys that the user's environment and git settings name. Raises ConfigError for what is no key."""
+def own_keys(environ: Mapping[str, str]) -> Iterator[Key]:
+    """The keys that the user's environment names. Raises ConfigError for what is no key."""
     for name, service in _VARIABLES.items():
         for text in environ.get(name, "").split(","):
             if text.strip():
                 yield fields.from_url(service, text.strip())
-    for place, texts in ((KEYS_VARIABLE, environ.get(KEYS_VARIABLE, "").split()), (_KEYS_SETTING, settings)):
-        for text in texts:
-            try:
-                yield parse_key(text)
-            except ConfigError as error:
-                raise ConfigError(f"{place}: {error.message}", hint=error.hint) from None
+    for text in environ.get(KEYS_VARIABLE, "").split():
+        yield _named(text, KEYS_VARIABLE)
+
+
+def _named(text: str, place: str) -> Key:
+    try:
+        return parse_key(text)
+    except ConfigError as error:
+        raise ConfigError(f"{place}: {error.message}", hint=error.hint) from None
 
 
 def parse_key(text: str) -> Key:
