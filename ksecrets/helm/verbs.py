@@ -36,7 +36,9 @@ def run(verb: str, argv: Sequence[str], settings: Settings) -> int:
     reading = VERBS[verb] == "decrypt"
     if terraform and not reading:
         raise UsageError(f"{_TERRAFORM} is for decrypt")
-    files = [word for word in words if not word.startswith("-")]
+    files = [word for word in words if word == "-" or not word.startswith("-")]
+    if not files and not {"--help", "-h"}.intersection(words):
+        raise UsageError("the file is missing", hint=f"helm secrets {verb} FILE")
     addresses = [Address(file) for file in files]
     for address in addresses:
         settings.backend_named(address.backend)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from ksecrets.errors import KsecretsError, SyntaxRefused
 from ksecrets.references.expression import Reference, expand, has_reference, in_text
-from ksecrets.references.trust import OWN, Trust
+from ksecrets.references.trust import CLOUDS, OWN, Trust
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from ksecrets import Session
+    from ksecrets.keys.remote import Access
 
 
 class References:
@@ -20,7 +21,7 @@ class References:
     the user; vals is "" where it was not named. context: of the cluster that Helm talks to, or "".
     """
 
-    __slots__ = ("_found", "_trust", "context", "environ", "kubectl", "session", "top", "vals")
+    __slots__ = ("_access", "_found", "_trust", "context", "environ", "kubectl", "session", "top", "vals")
 
     def __init__(
         self, session: Session, *, top: str, kubectl: str = "kubectl", vals: str = "", context: str = ""
@@ -33,6 +34,16 @@ class References:
         self.context = context
         self._trust = Trust(session.environ, vals)
         self._found: dict[str, object] = {}
+        self._access: Access | None = None
+
+    @property
+    def access(self) -> Access:
+        """How services are reached: connections and logins, for this run."""
+        if self._access is None:
+            from ksecrets.keys.remote import Access
+
+            self._access = Access(self.environ)
+        return self._access
 
     def value(self, text: str) -> object:
         """What a text stands for: itself where it has no reference. Raises KsecretsError."""
@@ -80,6 +91,11 @@ class References:
 
 def _service(name: str) -> Callable[[References, Reference], object]:
     """The function of a service, imported on use. Raises KsecretsError as trust.py and the service say."""
+    if name in CLOUDS:
+        from ksecrets.references import clouds
+
+        of_cloud: Callable[[References, Reference], object] = getattr(clouds, name)
+        return of_cloud
     if name not in OWN:
         from ksecrets.references.program import ask_vals
 

@@ -8,6 +8,7 @@ A reference is only text, and a pull request can put it into a values file. So:
   and no variable that holds an identity.
 - `vault` goes to VAULT_ADDR of the user's environment, with the user's token, and nowhere else; `k8s` to the cluster
   that Helm itself talks to. A parameter that names another place, file, role or login is refused.
+- AWS, Google Cloud and Azure are asked only where KSECRETS_REFERENCES names their service, at their own addresses.
 - Every other service is asked through the user's `vals`, and only where KSECRETS_REFERENCES names it, or
   HELM_SECRETS_VALS_PATH names the program: vals goes wherever a reference says.
 - KSECRETS_REFERENCES, a list of services with commas, also narrows: where it is set, no other service is asked.
@@ -25,12 +26,18 @@ if TYPE_CHECKING:
 
 VARIABLE = "KSECRETS_REFERENCES"
 OWN = ("echo", "envsubst", "file", "k8s", "sops", "vault")
-"""The services that ksecrets knows itself."""
+"""The services that ksecrets asks without a further word."""
+CLOUDS = ("awssecrets", "awsssm", "azurekeyvault", "gcpsecrets")
+"""Those that it knows, and asks where they are named."""
 
 _PARAMETERS = {
+    "awssecrets": frozenset({"region", "version_id", "version_stage"}),
+    "awsssm": frozenset({"mode", "recursive", "region", "version"}),
+    "azurekeyvault": frozenset[str](),
     "echo": frozenset[str](),
     "envsubst": frozenset[str](),
     "file": frozenset({"encode"}),
+    "gcpsecrets": frozenset({"trim_nl", "version"}),
     "k8s": frozenset({"kubeContext", "inCluster"}),
     "sops": frozenset({"format", "key_type"}),
     "vault": frozenset({"address", "decode", "namespace", "version"}),
@@ -55,7 +62,12 @@ class Trust:
         service = reference.service
         if self.named is not None and service not in self.named:
             raise KsecretsError(f"references to {service} are not allowed here", hint=f"see {VARIABLE}")
-        if service not in OWN:
+        if service in CLOUDS and self.named is None and not self.vals:
+            raise KsecretsError(
+                f"a reference to {service} is followed only where that service is named",
+                hint=f"where that is wanted: {VARIABLE}={service}",
+            )
+        if service not in _PARAMETERS:
             if self.named is None and not self.vals:
                 raise KsecretsError(
                     f"a reference to {service} would be followed by vals, which goes wherever the reference says",

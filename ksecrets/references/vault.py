@@ -1,46 +1,48 @@
-"""Values of HashiCorp Vault or OpenBao, KV version 1 and 2, at VAULT_ADDR and with the user's own token.
+"""Values of HashiCorp Vault or OpenBao, KV version 1 and 2, at VAULT_ADDR and with the user's own login.
 
 ``ref+vault://MOUNT/PATH#/KEY``, or the key as the last part of the path. Whether a mount has versions is asked of the
-server (sys/internal/ui/mounts), as the `vault` program does it.
+server (sys/internal/ui/mounts), as the `vault` program does it. Logins, namespaces, certificates and the strictness of
+paths are those of keys/vaultauth.py: no redirect is followed.
 """
 
 from __future__ import annotations
 
-import os
+import time
 
 from ksecrets.errors import KsecretsError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
+    from ksecrets.keys.remote import Access
     from ksecrets.references.expression import Reference
     from ksecrets.references.resolve import References
-
-_SECONDS = 30
-_LIMIT = 4 << 20
 
 
 def vault(references: References, reference: Reference) -> object:
     """The value of a key. Raises KsecretsError, which shows no value and no token."""
+    from ksecrets.keys import vaultauth
+    from ksecrets.keys.remote import Access
     from ksecrets.references.resolve import at_keys
 
-    environ = references.environ
-    address = environ.get("VAULT_ADDR", "").rstrip("/")
+    address = vaultauth.setting(references.environ, "ADDR").rstrip("/")
     if not address:
         raise KsecretsError("a reference to vault is followed at VAULT_ADDR only, which is not set")
     named = reference.parameters.get("address", address).rstrip("/")
     if named != address:
         raise KsecretsError(f"a reference to vault names {named}, which is not VAULT_ADDR")
-    parts = reference.path.strip("/").split("/")
-    keys = reference.keys
+    path, keys = reference.path.strip("/"), reference.keys
     if not keys:
-        keys = (parts.pop(),)
-    if any(part in ("", ".", "..") for part in parts) or not parts:
+        path, _, last = path.rpartition("/")
+        keys = (last,)
+    if not path or not all(keys) or not vaultauth.is_path(path):
         raise KsecretsError("a reference to vault is no MOUNT/PATH#/KEY")
-    namespace = reference.parameters.get("namespace") or environ.get("VAULT_NAMESPACE", "")
-    secret = _Client(address, environ, namespace).read(parts, reference.parameters.get("version"))
-    value = at_keys(secret, keys, reference)
+    version = reference.parameters.get("version", "")
+    if not (version.isascii() and version.isdigit()) and version:
+        raise KsecretsError("the version in a reference to vault is no number")
+    access = references.access
+    if reference.parameters.get("namespace"):
+        access = Access({**references.environ, "VAULT_NAMESPACE": reference.parameters["namespace"]})
+    value = at_keys(_read(access, vaultauth.checked_address(address), path, version), keys, reference)
     if reference.parameters.get("decode", "raw") == "base64" and isinstance(value, str):
         import binascii
 
@@ -51,93 +53,43 @@ def vault(references: References, reference: Reference) -> object:
     return value
 
 
-class _Client:
-    """Asks one server. Its repr shows nothing."""
-
-    __slots__ = ("_address", "_environ", "_headers")
-
-    def __init__(self, address: str, environ: Mapping[str, str], namespace: str) -> None:
-        import urllib.parse
-
-        parts = urllib.parse.urlsplit(address)
-        local = parts.hostname in ("127.0.0.1", "::1", "localhost")
-        if parts.scheme != "https" and not (parts.scheme == "http" and local):
-            raise KsecretsError(f"VAULT_ADDR {address} is not https", hint="http is for this machine only")
-        self._address = address
-        self._environ = environ
-        self._headers = {"X-Vault-Request": "true", "X-Vault-Token": _token(environ)}
-        if namespace:
-            self._headers["X-Vault-Namespace"] = namespace
-
-    def read(self, parts: list[str], version: str | None) -> object:
-        """The data of a secret."""
-        path = "/".join(parts)
-        mount, has_versions = self._mount(path)
-        if has_versions:
-            rest = path[len(mount) :].lstrip("/")
-            data = self._get(f"{mount.rstrip('/')}/data/{rest}", version)
-            data = data.get("data") if isinstance(data, dict) else None
-        else:
-            data = self._get(path, None)
-        if not isinstance(data, dict):
-            raise KsecretsError(f"vault has no secret {path}")
-        return data
-
-    def _mount(self, path: str) -> tuple[str, bool]:
-        try:
-            found = self._get(f"sys/internal/ui/mounts/{path}", None)
-        except _Missing:  # an old server, which has no versions
-            return "", False
-        if not isinstance(found, dict):
-            return "", False
+def _read(access: Access, address: str, path: str, version: str) -> object:
+    """The data of a secret."""
+    mount, has_versions = "", False
+    found = _get(access, address, f"sys/internal/ui/mounts/{path}")
+    if found is not None:  # an old server knows neither the question nor versions
         options = found.get("options")
-        return str(found.get("path") or ""), isinstance(options, dict) and options.get("version") == "2"
-
-    def _get(self, path: str, version: str | None) -> object:
-        """The `data` of an answer."""
-        import http.client
-        import json
-        import ssl
-        import urllib.error
-        import urllib.parse
-        import urllib.request
-
-        url = f"{self._address}/v1/{urllib.parse.quote(path)}"
-        if version is not None:
-            url += "?" + urllib.parse.urlencode({"version": version})
-        context = ssl.create_default_context(cafile=self._environ.get("VAULT_CACERT") or None)
-
-        class NoRedirect(urllib.request.HTTPRedirectHandler):
-            """A token goes nowhere else."""
-
-            def redirect_request(self, *_: object, **__: object) -> None:
-                return None
-
-        opener = urllib.request.build_opener(NoRedirect(), urllib.request.HTTPSHandler(context=context))
-        try:
-            with opener.open(urllib.request.Request(url, headers=self._headers), timeout=_SECONDS) as answer:
-                data = json.loads(answer.read(_LIMIT))
-        except urllib.error.HTTPError as error:
-            if error.code == 404:
-                raise _Missing(f"vault has no secret {path}") from None
-            raise KsecretsError(f"vault answers {error.code} for {path}") from None
-        except (OSError, http.client.HTTPException, ValueError) as error:
-            reason = getattr(error, "reason", None) or type(error).__name__
-            raise KsecretsError(f"vault at {self._address} cannot be asked: {reason}") from None
-        return data.get("data") if isinstance(data, dict) else None
+        mount, has_versions = str(found.get("path") or ""), isinstance(options, dict) and options.get("version") == "2"
+    if has_versions:
+        mount = mount.rstrip("/")
+        rest = path[len(mount) :].lstrip("/")
+        secret = _get(access, address, f"{mount}/data/{rest}" + (f"?version={version}" if version else ""))
+        data = secret.get("data") if secret is not None else None
+    else:
+        data = _get(access, address, path)
+    if not isinstance(data, dict):
+        raise KsecretsError(f"vault has no secret {path}")
+    return data
 
 
-class _Missing(KsecretsError):
-    """The server has nothing there."""
+def _get(access: Access, address: str, path: str) -> dict[str, object] | None:
+    """The `data` of an answer; None where there is nothing."""
+    from ksecrets.keys import vaultauth
+
+    deadline = time.monotonic() + access.seconds
+    token, _ = vaultauth.token(access, address, deadline)
+    reply = vaultauth.ask(access, address, path, None, token, deadline)
+    if reply.status == 404:
+        return None
+    if reply.status != 200:
+        raise KsecretsError(f"vault answers {reply.status} for {path.partition('?')[0]}", details=_reasons(reply))
+    data = reply.json().get("data")
+    return data if isinstance(data, dict) else None
 
 
-def _token(environ: Mapping[str, str]) -> str:
-    token = environ.get("VAULT_TOKEN", "")
-    if token:
-        return token
-    path = os.path.join(environ.get("HOME", ""), ".vault-token")
-    try:
-        with open(path, encoding="ascii") as stream:
-            return stream.read().strip()
-    except (OSError, ValueError):
-        raise KsecretsError("a reference to vault needs a token", hint="vault login, or set VAULT_TOKEN") from None
+def _reasons(reply: object) -> list[str]:
+    from ksecrets.keys import vaultauth, web
+
+    assert isinstance(reply, web.Reply)
+    said = vaultauth.said(reply)
+    return [said] if said else []

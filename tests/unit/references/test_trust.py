@@ -46,7 +46,7 @@ def test_no_parameter_leads_elsewhere(text: str) -> None:
     assert not allowed(text, {"KSECRETS_REFERENCES": ",".join(OWN)}, "/usr/bin/vals")
 
 
-@pytest.mark.parametrize("service", ["awssecrets", "httpjson", "exec", "unknown", ""])
+@pytest.mark.parametrize("service", ["httpjson", "exec", "unknown", "awskms", ""])
 def test_others_are_for_the_user_to_name(service: str) -> None:
     text = f"{service}://a/b?endpoint=http://x"
     assert not allowed(text)
