@@ -6,9 +6,9 @@ from ksecrets.errors import KsecretsError, UsageError
 from ksecrets.operations.asked import Asked
 from ksecrets.operations.inspect import inspect
 from ksecrets.operations.known import earlier_version
-from ksecrets.operations.reading import is_encrypted, open_file, read
+from ksecrets.operations.reading import is_encrypted, open_file, read, refuse_vanished_rules
 from ksecrets.operations.session import Session
-from ksecrets.operations.writing import Encrypted, seal_file, store
+from ksecrets.operations.writing import Encrypted, policy_for, seal_file, store
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -67,7 +67,11 @@ def _again(reading: Reading, session: Session, asked: Asked) -> Encrypted:
     was moved, the rules choose other values).
     """
     place = reading.place
+    if place.environment is None:
+        refuse_vanished_rules(place, session)
     seen = inspect(reading.text, place)
+    if asked.readers(place):
+        seen.refuse_other_readers(policy_for(place, None, asked, session))
     if seen.sealed:
         if place.policy is not None and place.policy.recipients:
             seen.refuse_other_readers(place.policy)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import ksecrets
-from ksecrets.errors import KsecretsError, SyntaxRefused, Tampered
+from ksecrets.errors import KsecretsError, RuleViolation, SyntaxRefused, Tampered
 from tests.team import DEV, PLAIN, Team, person
 
 
@@ -62,3 +62,20 @@ def test_a_value_changed_by_hand_says_how_it_is_done(team: Team) -> None:
         ksecrets.decrypt(DEV, session=team.session("alice"))
     assert "ksecrets edit" in (caught.value.hint or "")
     assert "by hand" not in str(caught.value)
+
+
+def test_other_readers_of_an_encrypted_file_are_no_matter_of_encrypting(team: Team) -> None:
+    """It comes back unchanged only where it is what was asked for; what changes readers is named."""
+    (team.repo / ".ksecrets.yaml").unlink()
+    team.repo.write("a.yaml", PLAIN)
+    alice, bob = person("alice").public, person("bob").public
+    nobody = team.session()
+    ksecrets.encrypt("a.yaml", write=True, age=[alice], session=nobody)
+    assert not ksecrets.encrypt("a.yaml", write=True, age=[alice], session=nobody).changed
+    with pytest.raises(RuleViolation, match="its readers are not those of the command line") as caught:
+        ksecrets.encrypt("a.yaml", write=True, age=[alice, bob], session=nobody)
+    assert "rotate --add-age" in (caught.value.hint or "")
+    team.rules()
+    team.write(DEV)
+    with pytest.raises(RuleViolation, match="other readers are named than"):
+        ksecrets.encrypt(DEV, write=True, age=[alice], session=team.session())
