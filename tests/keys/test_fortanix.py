@@ -12,7 +12,6 @@ import pytest
 import trustme
 
 from ksecrets import keys
-from ksecrets.envelope.metadata import Extension, Metadata, identity_fields
 from ksecrets.envelope.recipient import Identity
 from ksecrets.errors import ConfigError, ServiceFailed
 from ksecrets.keys.fortanix import FortanixKey
@@ -20,6 +19,7 @@ from ksecrets.keys.remote import Access, RemoteKey
 from tests.conftest import Cli, Repo
 from tests.keys.contract import KEY
 from tests.keys.faulty import silent, status
+from tests.keys.foreign import ForeignContract
 from tests.keys.remote import RemoteContract
 from tests.keys.standins.base import write_authority
 from tests.keys.standins.fortanix import BOTH, Fortanix, PlainFortanix
@@ -52,7 +52,7 @@ def make(url: str, name: str, api_key: str = API_KEY, **more: str) -> FortanixKe
     return key
 
 
-class TestFortanix(RemoteContract):
+class TestFortanix(ForeignContract, RemoteContract):
     service = "fortanix"
     throttled = staticmethod(status(429, b"Too many requests"))
 
@@ -75,17 +75,6 @@ class TestFortanix(RemoteContract):
 
     def secret_of(self, identity: Identity) -> str:
         return API_KEY
-
-    def test_the_stanza_is_what_sops_stores(self) -> None:
-        """It is not: sops has no such service. It is what our block of the metadata stores."""
-        recipient, _ = self.pair()
-        stanza = recipient.wrap(KEY)
-        assert set(stanza.fields) == {"endpoint", "key_id", "created_at", "enc"}
-        assert identity_fields(stanza) == recipient.identity_fields()
-        metadata = Metadata(
-            lastmodified="2026-11-21T09:52:25Z", mac="m", version="3", groups=((stanza,),), extension=Extension(kid="k")
-        )
-        assert Metadata.from_tree(metadata.to_tree()).stanzas == (stanza,)
 
 
 def failure(key: FortanixKey, enc: str | None = None) -> ServiceFailed:

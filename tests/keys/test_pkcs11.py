@@ -1,7 +1,7 @@
 """PKCS#11 keys against SoftHSM, a token in software (Debian: softhsm2); skipped where there is none.
 
-SoftHSM 2.6 does RSA-OAEP with SHA-1 only, so that is what most tests here use; that SHA-256 is asked for by its right
-parameters is checked against a session that records them.
+SoftHSM 2.6 does RSA-OAEP with SHA-1 only, so that is what most tests here use; with SHA-256 there is another token, in
+test_pkcs11_nss.py.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from typing import Any
 import pytest
 
 from ksecrets import keys
-from ksecrets.envelope.metadata import SERVICES, Extension, Metadata, identity_fields
 from ksecrets.envelope.recipient import Identity, Recipient
 from ksecrets.errors import ConfigError, ServiceFailed
 from ksecrets.keys import pkcs11token
@@ -25,7 +24,8 @@ from ksecrets.keys.pkcs11 import MODULE_VARIABLE, PIN_VARIABLE, Pkcs11Key
 from ksecrets.keys.pkcs11uri import parse
 from ksecrets.keys.remote import Access, RemoteIdentity
 from tests.conftest import Cli, Repo, _find_peer
-from tests.keys.contract import KEY, ServiceContract
+from tests.keys.contract import KEY
+from tests.keys.foreign import ForeignContract
 
 PIN = "246810"
 WHERE = (
@@ -93,7 +93,7 @@ def hsm(made: Hsm, monkeypatch: pytest.MonkeyPatch) -> Hsm:
     return made
 
 
-class TestPkcs11(ServiceContract):
+class TestPkcs11(ForeignContract):
     service = "pkcs11"
 
     @pytest.fixture(autouse=True)
@@ -108,17 +108,6 @@ class TestPkcs11(ServiceContract):
 
     def secret_of(self, identity: Identity) -> str:
         return PIN
-
-    def test_the_stanza_is_what_sops_stores(self) -> None:
-        """It is not: sops has no such service. It is what our block of the metadata stores."""
-        recipient, _ = self.pair()
-        stanza = recipient.wrap(KEY)
-        assert {"uri", "created_at", "enc"} <= set(stanza.fields) <= set(SERVICES["pkcs11"])
-        assert identity_fields(stanza) == recipient.identity_fields()
-        metadata = Metadata(
-            lastmodified="2026-11-21T09:52:25Z", mac="m", version="3", groups=((stanza,),), extension=Extension(kid="k")
-        )
-        assert Metadata.from_tree(metadata.to_tree()).stanzas == (stanza,)
 
 
 def failure(key: Pkcs11Key, enc: str | None = None) -> ServiceFailed:
