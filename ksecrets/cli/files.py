@@ -29,6 +29,8 @@ def encrypt(
     in_place: bool,
     output: str | None,
     filename_override: str | None,
+    input_type: str | None,
+    output_type: str | None,
     **options: Any,
 ) -> int | None:
     """The command `encrypt`. options: those that name readers and a selector."""
@@ -37,12 +39,18 @@ def encrypt(
     session = ksecrets.Session()
     asked = words.asked(session.environ, options)
     if in_place:
-        _refuse_in_place(files, output, filename_override)
-        return each(files, session, lambda file: ksecrets.encrypt(file, write=True, asked=asked, session=session))
+        _refuse_in_place(files, output, filename_override, output_type)
+
+        def work(file: str) -> Encrypted:
+            return ksecrets.encrypt(file, write=True, asked=asked, input_type=input_type, session=session)
+
+        return each(files, session, work)
     file = _only(files)
-    path, text = _input(file, filename_override)
+    path, text = _input(file, filename_override, input_type)
     try:
-        done = ksecrets.encrypt(path, text=text, asked=asked, session=session)
+        done = ksecrets.encrypt(
+            path, text=text, asked=asked, input_type=input_type, output_type=output_type, session=session
+        )
     finally:
         streams.notes(session)
     _put(done.text, output, _CIPHERTEXT_MODE)
@@ -59,30 +67,54 @@ def decrypt(
     ignore_mac: bool,
     require_seal: bool,
     filename_override: str | None,
+    input_type: str | None,
+    output_type: str | None,
 ) -> int | None:
     """The command `decrypt`."""
     session = ksecrets.Session()
     if in_place:
-        _refuse_in_place(files, output, filename_override)
+        _refuse_in_place(files, output, filename_override, output_type)
         if extract is not None:
             raise UsageError("--extract prints one value: it does not go with -i")
 
         def work(file: str) -> None:
-            done = ksecrets.decrypt(file, write=True, ignore_mac=ignore_mac, require_seal=require_seal, session=session)
+            done = ksecrets.decrypt(
+                file,
+                write=True,
+                ignore_mac=ignore_mac,
+                require_seal=require_seal,
+                input_type=input_type,
+                session=session,
+            )
             streams.status(f"{file}  {_values(done.values)} decrypted; it is plaintext now")
 
         return each(files, session, work)
     file = _only(files)
-    path, text = _input(file, filename_override)
+    path, text = _input(file, filename_override, input_type)
+    data: str | bytes
     try:
         if extract is not None:
+            if output_type is not None:
+                raise UsageError("--extract prints the value as it is: it does not go with --output-type")
             data = ksecrets.get(
-                path, extract, text=text, ignore_mac=ignore_mac, require_seal=require_seal, session=session
+                path,
+                extract,
+                text=text,
+                ignore_mac=ignore_mac,
+                require_seal=require_seal,
+                input_type=input_type,
+                session=session,
             )
         else:
             data = ksecrets.decrypt(
-                path, text=text, ignore_mac=ignore_mac, require_seal=require_seal, session=session
-            ).text
+                path,
+                text=text,
+                ignore_mac=ignore_mac,
+                require_seal=require_seal,
+                input_type=input_type,
+                output_type=output_type,
+                session=session,
+            ).data
     finally:
         streams.notes(session)
     _put(data, output, _PLAINTEXT_MODE)
@@ -168,28 +200,36 @@ def _only(files: Sequence[str]) -> str:
     return files[0]
 
 
-def _refuse_in_place(files: Sequence[str], output: str | None, filename_override: str | None) -> None:
+def _refuse_in_place(
+    files: Sequence[str], output: str | None, filename_override: str | None, output_type: str | None = None
+) -> None:
     if output is not None:
         raise UsageError("--output does not go with -i")
+    if output_type is not None:
+        raise UsageError("--output-type does not go with -i: the name of the file would say another type")
     if filename_override is not None:
         raise UsageError("--filename-override does not go with -i: a file is what its path says")
     if STDIN in files or not files:
         raise UsageError("standard input has no place to write to")
 
 
-def _input(file: str, filename_override: str | None) -> tuple[str, str | None]:
+def _input(file: str, filename_override: str | None, input_type: str | None) -> tuple[str, str | None]:
     """The path by which the rules apply, and the text where it does not come from the file of that path."""
     if file == STDIN:
-        name = filename_override or STDIN
-        return name, streams.read_stdin(name)
-    if filename_override is None:
+        raw = streams.read_stdin_bytes()
+    elif filename_override is None:
         return file, None
-    from ksecrets.storage import atomic
+    else:
+        from ksecrets.storage import atomic
 
-    return filename_override, atomic.read(file).text
+        raw = atomic.read_bytes(file)
+    from ksecrets.operations.reading import decoded
+
+    name = filename_override or STDIN
+    return name, decoded(raw, name, input_type)
 
 
-def _put(data: str, output: str | None, mode: int) -> None:
+def _put(data: str | bytes, output: str | None, mode: int) -> None:
     if output is None or output == STDIN:
         streams.write(data)
         return

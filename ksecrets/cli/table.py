@@ -108,6 +108,12 @@ _COMMAND_FORM = "COMMAND is one text for the shell; as words behind -- it is run
 _USER = Option("--user", "Run the command as this user; only root can.", metavar="NAME")
 _GLOBS = Option("--files", "The files of the environment: patterns as git has them.", metavar="GLOB", many=True)
 
+_INPUT_TYPE = Option(
+    "--input-type", "The format, where the name says another: yaml, json, dotenv, ini, binary.", metavar="TYPE"
+)
+_TYPES = (_INPUT_TYPE, Option("--output-type", "Convert the values to this format first.", metavar="TYPE"))
+_SAME_TYPES = (_INPUT_TYPE, Option("--output-type", "As --input-type: a file stays in its format.", metavar="TYPE"))
+
 _READERS = (
     Option("-a/--age", "Age recipients, with commas between them, where no rule names any.", metavar="RECIPIENT,..."),
     Option("-p/--pgp", "PGP fingerprints, likewise.", metavar="FINGERPRINT,..."),
@@ -189,6 +195,7 @@ COMMANDS = (
             Option("-i/--in-place", "Put the result in the place of each file."),
             _OUTPUT,
             _NAMED,
+            *_TYPES,
             *_READERS,
             *_AWS,
             *_SELECTOR,
@@ -208,6 +215,8 @@ COMMANDS = (
             Option("--ignore-mac", "Do not check that the file is unchanged. What is printed may be forged."),
             _REQUIRE_SEAL,
             _NAMED,
+            _INPUT_TYPE,
+            Option("--output-type", "Convert the plaintext to this format: values only.", metavar="TYPE"),
         ),
         text=f"{_DASH} Several files need -i.",
         hot=True,
@@ -217,7 +226,7 @@ COMMANDS = (
         "cli.values:edit",
         "Edit the plaintext of a file, and encrypt it again.",
         arguments=(_FILE,),
-        options=(*_READERS, *_AWS, *_SELECTOR),
+        options=(*_SAME_TYPES, *_READERS, *_AWS, *_SELECTOR),
         text="The plaintext lies in memory, never on a disk, where the system has such a place. The editor is the "
         "first of $SOPS_EDITOR, $KSECRETS_EDITOR, $VISUAL and $EDITOR that is set, else vi. A file that does not exist "
         "is begun; the options are for this one, where no rule is about it.",
@@ -227,6 +236,7 @@ COMMANDS = (
         "cli.values:get",
         "Print one value.",
         arguments=(_FILE, _KEY),
+        options=(_INPUT_TYPE,),
         text=f"{_PATH_FORM} FILE - is standard input. The value is printed as it is; a line break is added on a "
         "terminal only.",
         hot=True,
@@ -242,6 +252,7 @@ COMMANDS = (
             Option("--json", "The value is JSON: a number, true, null, a list, ..."),
             Option("--text", "The value is text, whatever it looks like."),
             Option("--idempotent", "As in sops; a value that is there already changes nothing in any case."),
+            *_SAME_TYPES,
         ),
         text=f"{_PATH_FORM} With a PATH in the form of sops, the value is what it is for sops, where it is JSON: "
         "'\"text\"', 5, {...}. Without a value, it is asked for on a terminal (and not shown); elsewhere standard "
@@ -253,7 +264,7 @@ COMMANDS = (
         "cli.values:unset",
         "Remove one value with its key.",
         arguments=(_FILE, _KEY),
-        options=(Option("--idempotent", "Where there is no such value, do nothing."),),
+        options=(Option("--idempotent", "Where there is no such value, do nothing."), *_SAME_TYPES),
         text=_PATH_FORM,
     ),
     Command(
@@ -670,6 +681,7 @@ ENVIRONMENT = (
     ("KSECRETS_AGE_PLUGINS", "The age plugins that may be started to write for a recipient (`yubikey,se`)."),
     ("SOPS_GPG_EXEC", "The gpg for PGP keys."),
     ("KSECRETS_PKCS11_MODULE, KSECRETS_PKCS11_PIN", "The library of a PKCS#11 token (an absolute path), and its PIN."),
+    ("FORTANIX_API_KEY", "The API key of an app of Fortanix DSM."),
     ("SOPS_GCP_KMS_ENDPOINT", "Another address of Google Cloud KMS; SOPS_GCP_KMS_UNIVERSE_DOMAIN: another cloud."),
     ("SOPS_AGE_RECIPIENTS, SOPS_PGP_FP", "Readers of new files that no rule is about, as `--age` and `--pgp`."),
     ("SOPS_KMS_ARN, SOPS_GCP_KMS_IDS", "The same, as `--kms` and `--gcp-kms`."),

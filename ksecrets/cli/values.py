@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 STDIN = "-"
 
 
-def get(file: str, key: str) -> int | None:
+def get(file: str, key: str, input_type: str | None) -> int | None:
     """The command `get`."""
     session = ksecrets.Session()
     text = streams.read_stdin() if file == STDIN else None
     try:
-        value = ksecrets.get(file, key, text=text, session=session)
+        value = ksecrets.get(file, key, text=text, input_type=input_type, session=session)
     finally:
         streams.notes(session)
     # For people the prompt shall stand on a line of its own; for programs every byte counts.
@@ -40,6 +40,8 @@ def set_value(
     json: bool,
     text: bool,
     idempotent: bool,
+    input_type: str | None,
+    output_type: str | None,
 ) -> int | None:
     """The command `set`. `idempotent` is there for those who know it from sops."""
     _refuse_stdin(file)
@@ -67,37 +69,38 @@ def set_value(
     new: object = _from_json(given) if json or (as_sops and _is_json(given)) else given
     session = ksecrets.Session()
     try:
-        done = ksecrets.set(file, key, new, session=session)
+        done = ksecrets.set(file, key, new, input_type=_same_type(input_type, output_type), session=session)
     finally:
         streams.notes(session)
     _say(file, f"set {key}", done)
     return None
 
 
-def unset(file: str, key: str, idempotent: bool) -> int | None:
+def unset(file: str, key: str, idempotent: bool, input_type: str | None, output_type: str | None) -> int | None:
     """The command `unset`."""
     _refuse_stdin(file)
     session = ksecrets.Session()
     try:
-        if idempotent and not _is_there(file, key, session):
+        input_type = _same_type(input_type, output_type)
+        if idempotent and not _is_there(file, key, input_type, session):
             streams.status(f"{file}  unchanged: there is no {key}")
             return None
-        done = ksecrets.unset(file, key, session=session)
+        done = ksecrets.unset(file, key, input_type=input_type, session=session)
     finally:
         streams.notes(session)
     _say(file, f"removed {key}", done)
     return None
 
 
-def _is_there(file: str, key: str, session: ksecrets.Session) -> bool:
+def _is_there(file: str, key: str, input_type: str | None, session: ksecrets.Session) -> bool:
     try:
-        ksecrets.get(file, key, session=session)
+        ksecrets.get(file, key, input_type=input_type, session=session)
     except NoSuchValue:
         return False
     return True
 
 
-def edit(file: str, **options: Any) -> int | None:
+def edit(file: str, input_type: str | None, output_type: str | None, **options: Any) -> int | None:
     """The command `edit`. options: those that name readers and a selector of a new file."""
     from ksecrets.cli import asked
     from ksecrets.cli.editor import Editor
@@ -106,11 +109,26 @@ def edit(file: str, **options: Any) -> int | None:
     session = ksecrets.Session()
     try:
         with Editor(file) as editor:
-            done = ksecrets.edit(file, editor, asked=asked.asked(session.environ, options), session=session)
+            done = ksecrets.edit(
+                file,
+                editor,
+                asked=asked.asked(session.environ, options),
+                input_type=_same_type(input_type, output_type),
+                session=session,
+            )
     finally:
         streams.notes(session)
     _say(file, "saved", done)
     return None
+
+
+def _same_type(input_type: str | None, output_type: str | None) -> str | None:
+    """A file that is changed in its place stays what it is."""
+    if output_type not in (None, input_type):
+        if input_type is None:
+            raise UsageError("give --input-type too: a file stays in its format")
+        raise UsageError("a file stays in its format: `decrypt --output-type` gives another one")
+    return input_type
 
 
 def _say(file: str, what: str, done: Encrypted) -> None:

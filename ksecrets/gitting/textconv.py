@@ -23,21 +23,24 @@ def main(path: str) -> int:
     except OSError as error:
         _say(f"cannot be read: {path}: {os.strerror(error.errno or 0).lower()}")
         return 0
-    _write(_converted(raw))
+    _write(_converted(raw, path))
     return 0
 
 
-def _converted(raw: bytes) -> bytes:
+def _converted(raw: bytes, path: str) -> bytes:
     if b"sops" not in raw or len(raw) > _LARGEST:
         return raw
     try:
         from ksecrets.errors import KsecretsError, NoIdentity, NotEncrypted, Tampered
         from ksecrets.operations.decrypt import decrypt
+        from ksecrets.operations.reading import type_of
         from ksecrets.operations.session import Session
 
         try:
-            # By no path: the one that git gives is a temporary file, or says nothing of which revision this is.
-            return decrypt("-", text=raw.decode("utf-8"), session=Session(_environment())).text.encode("utf-8")
+            # By no path: the one that git gives is a temporary file, or says nothing of which revision this is. But it
+            # ends as the file does.
+            text = raw.decode("utf-8")
+            return decrypt("-", text=text, input_type=type_of(path, text), session=Session(_environment())).data
         except (NotEncrypted, NoIdentity):
             pass  # the usual case of someone without this key
         except Tampered as error:

@@ -15,12 +15,14 @@ if TYPE_CHECKING:
     from ksecrets.files.formats import Format
 
 
-def set(path: str, key: str, value: object, *, type: str | None = None, session: Session | None = None) -> Encrypted:
+def set(
+    path: str, key: str, value: object, *, input_type: str | None = None, session: Session | None = None
+) -> Encrypted:
     """Set one value of one file, and write it; every other byte of the plaintext stays.
 
     value: a str, or what JSON knows (int, float, bool, None, list, dict). Missing mappings on the way are made.
-    Whether the new value is encrypted is for the rules to say, never for the file. type: the format of the file, where
-    it is not the one that its name says.
+    Whether the new value is encrypted is for the rules to say, never for the file. input_type: the format of the file,
+    where it is not the one that its name says.
     """
 
     def change(plaintext: str, format: Format) -> str:
@@ -35,20 +37,20 @@ def set(path: str, key: str, value: object, *, type: str | None = None, session:
             )
         return format.set_value(plaintext, place, value)
 
-    return _change(path, change, type, session or Session())
+    return _change(path, change, input_type, session or Session())
 
 
-def unset(path: str, key: str, *, type: str | None = None, session: Session | None = None) -> Encrypted:
+def unset(path: str, key: str, *, input_type: str | None = None, session: Session | None = None) -> Encrypted:
     """Remove one value of one file with its key, and write it."""
 
     def change(plaintext: str, format: Format) -> str:
         return format.unset_value(plaintext, parse_path(key))
 
-    return _change(path, change, type, session or Session())
+    return _change(path, change, input_type, session or Session())
 
 
-def _change(path: str, change: Callable[[str, Format], str], type: str | None, session: Session) -> Encrypted:
-    reading = read(path, None, session, type)
+def _change(path: str, change: Callable[[str, Format], str], input_type: str | None, session: Session) -> Encrypted:
+    reading = read(path, None, session, input_type)
     opened = open_file(reading, session, keep_tokens=True)
     try:
         plaintext = change(opened.plaintext, opened.format)

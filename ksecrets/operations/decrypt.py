@@ -11,6 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Literal
 
+    from ksecrets.files.open import Opened
     from ksecrets.operations.reading import Reading
 
 
@@ -57,7 +58,8 @@ def decrypt(
     plain: Literal["refuse", "pass"] = "refuse",
     ignore_mac: bool = False,
     require_seal: bool = False,
-    type: str | None = None,
+    input_type: str | None = None,
+    output_type: str | None = None,
     session: Session | None = None,
 ) -> Decrypted:
     """Decrypt and verify one file.
@@ -65,30 +67,44 @@ def decrypt(
     path: the file; with `text` given (its content) nothing is read, and `path` only says which rules hold; ``-`` is no
     place at all. write: put the plaintext in the place of the file, atomically. plain: what to do with a file that has
     no metadata: an error, or pass it on, unless its environment wants it encrypted. ignore_mac: do not check MAC and
-    seal. require_seal: a file without a seal is an error. type: its format, where it is not the one that its name says.
+    seal. require_seal: a file without a seal is an error. input_type: its format, where it is not the one that its name
+    says. output_type: the format to convert the plaintext to (`files.convert`).
 
     Raises NotEncrypted, NoIdentity, Tampered, SyntaxRefused, ConfigError; then nothing was written.
     """
     session = session or Session()
-    reading = read(path, text, session, type)
+    reading = read(path, text, session, input_type)
     place = reading.place
     if plain == "pass" and not _encrypted(reading):
         refuse_plaintext(place)
         return Decrypted(path, reading.text, encrypted=False, sealed=False, environment=place.environment, values=0)
     opened = open_file(reading, session, require_seal=require_seal, ignore_mac=ignore_mac)
+    plaintext = opened.plaintext
+    if output_type not in (None, opened.format.name):
+        plaintext = _converted(opened, output_type or "", path)
     if write:
         if reading.source is None:
             raise UsageError("only a file can be decrypted in place", file=path)
-        for note in atomic.replace(path, to_bytes(opened.plaintext), expected=reading.source):
+        for note in atomic.replace(path, to_bytes(plaintext), expected=reading.source):
             session.note(note, path)
     return Decrypted(
         path,
-        opened.plaintext,
+        plaintext,
         encrypted=True,
         sealed=opened.sealed,
         environment=place.environment,
         values=opened.values,
     )
+
+
+def _converted(opened: Opened, name: str, path: str) -> str:
+    from ksecrets.files.convert import converted
+    from ksecrets.files.formats import by_name
+
+    try:
+        return converted(opened.plaintext, opened.format, by_name(name))
+    except KsecretsError as error:
+        raise error.at(path) from None
 
 
 def _encrypted(reading: Reading) -> bool:

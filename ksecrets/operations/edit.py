@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from ksecrets.errors import AlreadyEncrypted, KsecretsError, RuleViolation, SyntaxRefused
+from ksecrets.errors import AlreadyEncrypted, KsecretsError, RuleViolation, SyntaxRefused, UsageError
 from ksecrets.operations.asked import Asked
 from ksecrets.operations.reading import open_file, read
 from ksecrets.operations.session import Session
@@ -20,7 +20,7 @@ def edit(
     editor: Callable[[str, str | None], str],
     *,
     asked: Asked | None = None,
-    type: str | None = None,
+    input_type: str | None = None,
     session: Session | None = None,
 ) -> Encrypted:
     """Edit one encrypted file; a file that does not exist yet is begun.
@@ -29,8 +29,8 @@ def edit(
     plaintext, or raises to give up. It is called again as long as its text is refused (not its format, on the list of
     refusals, against the rules), so no text is lost.
 
-    asked: readers and selector of a new file, where no rule names them. type: its format, where it is not the one that
-    its name says.
+    asked: readers and selector of a new file, where no rule names them. input_type: the format, where it is not the one
+    that the name of the file says.
 
     Where nothing changed, nothing is written (`changed` is False). Raises what reading and writing raise, before the
     editor opens where that can be known.
@@ -38,15 +38,17 @@ def edit(
     session = session or Session()
     asked = asked or Asked(environ=session.environ)
     if os.path.lexists(path):
-        reading = read(path, None, session, type)
+        reading = read(path, None, session, input_type)
         place, source = reading.place, reading.source
         asked = asked.without_variables()
         previous = open_file(reading, session, keep_tokens=True)
         prepare(place, previous, session, asked)
         before = previous.plaintext
+        if not before.isascii() and any("\udc80" <= char <= "\udcff" for char in before):
+            raise UsageError("a binary file that is no text cannot be edited", file=path, hint="decrypt it to a file")
     else:
         place, source, previous = session.place(path), None, None
-        place.type = type
+        place.type = input_type
         policy_for(place, None, asked, session)
         if not os.path.isdir(os.path.dirname(path) or "."):
             raise KsecretsError("no such folder", file=path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ksecrets.errors import KsecretsError, UsageError
+from ksecrets.files.formats import by_name
 from ksecrets.operations.asked import Asked
 from ksecrets.operations.inspect import inspect
 from ksecrets.operations.known import earlier_version
@@ -14,6 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ksecrets.files.formats import Format
     from ksecrets.operations.reading import Reading
 
 
@@ -24,15 +26,17 @@ def encrypt(
     write: bool = False,
     age: Sequence[str] = (),
     asked: Asked | None = None,
-    type: str | None = None,
+    input_type: str | None = None,
+    output_type: str | None = None,
     session: Session | None = None,
 ) -> Encrypted:
     """Encrypt one file.
 
     path: the file; with `text` given (its plaintext) nothing is read, and `path` only says which rules hold. write:
     put the result in the place of the file, atomically. age: recipients, where no rule names any; asked: the same with
-    all else that can be asked for where no rule says it (readers of other services, a selector). type: the format
-    (yaml, json, dotenv, ini, binary), where it is not the one that the name of the file says.
+    all else that can be asked for where no rule says it (readers of other services, a selector). input_type: the format
+    (yaml, json, dotenv, ini, binary), where it is not the one that the name of the file says. output_type: the format
+    to convert it to first (`files.convert`).
 
     Where git knows an encrypted version of the file, its data key and the tokens of unchanged values are taken over.
     A file that is encrypted already, sealed, and as the rules say, comes back unchanged (that its seal holds is for
@@ -42,7 +46,7 @@ def encrypt(
     """
     session = session or Session()
     asked = asked or Asked({"age": age}, environ=session.environ)
-    reading = read(path, text, session, type)
+    reading = read(path, text, session, input_type)
     place = reading.place
     if write and reading.source is None:
         raise UsageError("only a file can be encrypted in place", file=path)
@@ -51,15 +55,30 @@ def encrypt(
     except KsecretsError as error:
         raise error.at(path) from None
     if encrypted:
+        if output_type not in (None, place.format(reading.text).name):
+            raise UsageError("it is encrypted already: decrypt it with --output-type first", file=path)
         try:
             result = _again(reading, session, asked.without_variables())
         except KsecretsError as error:
             raise error.at(path) from None
     else:
+        format, plaintext = place.format(), reading.text
+        if output_type is not None:
+            format, plaintext = _converted(plaintext, format, output_type, path)
         previous = earlier_version(place, session, asked)
-        result = seal_file(place, reading.text, session, previous=previous, asked=asked, format=place.format())
+        result = seal_file(place, plaintext, session, previous=previous, asked=asked, format=format)
         result.changed = True  # to what stands there now, though it may be what git has
     return store(result, session, reading.source) if write else result
+
+
+def _converted(plaintext: str, format: Format, name: str, path: str) -> tuple[Format, str]:
+    from ksecrets.files.convert import converted
+
+    new = by_name(name)
+    try:
+        return new, converted(plaintext, format, new)
+    except KsecretsError as error:
+        raise error.at(path) from None
 
 
 def _again(reading: Reading, session: Session, asked: Asked) -> Encrypted:

@@ -14,19 +14,19 @@ def get(
     key: str,
     *,
     text: str | None = None,
-    type: str | None = None,
+    input_type: str | None = None,
     ignore_mac: bool = False,
     require_seal: bool = False,
     session: Session | None = None,
 ) -> str:
     """One value of one file, decrypted: a scalar's content, a collection as its source.
 
-    key: ``a.b[0].c`` or ``["a"]["b"][0]``; in a stream of documents it means the first one. type: the format of
+    key: ``a.b[0].c`` or ``["a"]["b"][0]``; in a stream of documents it means the first one. input_type: the format of
     the file, where it is not the one that its name says. ignore_mac, require_seal: as for `decrypt`. Raises as that
     does, and NoSuchValue.
     """
     session = session or Session()
-    reading = read(path, text, session, type)
+    reading = read(path, text, session, input_type)
     opened = open_file(reading, session, ignore_mac=ignore_mac, require_seal=require_seal)
     if opened.format.name == "binary":
         raise KsecretsError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from ksecrets.errors import ConfigError, KsecretsError, NoIdentity, NotEncrypted, SyntaxRefused, Tampered
+from ksecrets.files import formats
 from ksecrets.files.open import open_text, read_metadata
 from ksecrets.storage import atomic
 
@@ -45,6 +46,20 @@ def read(path: str, text: str | None, session: Session, type: str | None = None)
         raise ConfigError("standard input was not read", file=path)
     source = atomic.read(path, any_bytes=place.format().name == "binary")
     return Reading(place, source.text, source)
+
+
+def decoded(raw: bytes, path: str, input_type: str | None) -> str:
+    """What came in another way than from the file of a path, as text: for `encrypt` and `decrypt` with `text`.
+
+    Strict UTF-8 with every character kept, or any bytes, where type or path mean a binary file. Raises SyntaxRefused.
+    """
+    name = input_type or formats.for_file(path).name
+    return raw.decode("utf-8", "surrogateescape") if name == "binary" else atomic.decoded(raw, path)
+
+
+def type_of(path: str, text: str) -> str:
+    """The name of the format of an encrypted text, by the end of a path and its looks."""
+    return formats.for_file(path, text).name
 
 
 def open_file(

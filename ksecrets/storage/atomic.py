@@ -51,12 +51,17 @@ def read(path: str, *, any_bytes: bool = False) -> Source:
     any_bytes: what is no UTF-8 comes as Python's surrogate escapes, from which it can be told exactly.
     Raises KsecretsError where it cannot be read, SyntaxRefused where it is not UTF-8.
     """
+    raw = read_bytes(path)
+    return Source(path, raw.decode("utf-8", "surrogateescape") if any_bytes else decoded(raw, path))
+
+
+def read_bytes(path: str) -> bytes:
+    """The bytes of the file (or pipe) at `path`. Raises KsecretsError where it cannot be read."""
     try:
         with open(path, "rb", buffering=0) as stream:
-            raw = stream.readall()
+            return stream.readall()
     except OSError as error:
         raise explained(error, path, "cannot be read") from None
-    return Source(path, raw.decode("utf-8", "surrogateescape") if any_bytes else decoded(raw, path))
 
 
 def decoded(raw: bytes, path: str) -> str:

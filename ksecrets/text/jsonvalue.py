@@ -161,7 +161,12 @@ def restored(text: str, carrier: Node, kind: str, content: bytes) -> str:
         return source.lower()
     if not is_number(source):
         raise SyntaxRefused(f"what was encrypted as the type {kind} is no such value of JSON")
-    if kind != "float" or "." in source:
+    return number(kind, source)
+
+
+def number(kind: str, source: str) -> str:
+    """A number so that it keeps its type for sops; source: its canonical text."""
+    if kind != "float" or "." in source or "e" in source:
         return source
     return source + ".0" if len(source) <= 16 else repr(float(source))
 
