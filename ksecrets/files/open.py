@@ -95,8 +95,8 @@ def open_text(
     Raises NotEncrypted, NoIdentity, Tampered, SyntaxRefused; none of them shows a value.
     """
     format = format or seen(text)
-    mark = BOM if text.startswith(BOM) else ""
-    body = text.removeprefix(BOM)
+    mark = BOM if text.startswith(BOM) and not format.keeps_mark else ""
+    body = text.removeprefix(mark)
     tree = format.find(body)
     for _ in range(2):
         if tree is None:

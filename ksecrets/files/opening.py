@@ -89,7 +89,7 @@ class Reading:
         self.mac_only = metadata.mac_only_encrypted
         self.mac = Mac(self.mac_only)
         by_comment = "comment" in metadata.selector[0]
-        self.choice = Choice(Selector(*metadata.selector), format.scan(body) if by_comment else ())
+        self.choice = Choice(Selector(*metadata.selector), format.commented(body) if by_comment else ())
         self.chosen = self.choice.value
         self.pieces: list[str] = []  # of the plaintext
         self.position = 0  # in the body: what is before it has its pieces
@@ -196,7 +196,7 @@ class Reading:
             at = self.body.rindex("-", 0, start)
             self.list_comments[frame] = self.list_comments.get(frame, 0) + 1
             node = Node(SCALAR, start, end, line, frame, key, form, value)
-            self.pieces += (self.body[self.position : at], "#" + _text(content, node))
+            self.pieces += (self.body[self.position : at], "#" + self.text(content, node))
             self.position = end
             return
         self.mac.add(content)
@@ -303,6 +303,16 @@ class Reading:
             raise _tampered("the residue does not belong to its token or was changed", node)
         return source
 
+    def text(self, content: bytes, node: Node) -> str:
+        """The text of a comment. What it may hold, the format says: a value's token may have been put in its place."""
+        try:
+            text = self.format.comment(content.decode("utf-8"))
+        except UnicodeDecodeError:
+            raise _tampered("the comment is no text", node) from None
+        if text is None:
+            raise _tampered("the comment has several lines", node)
+        return text
+
     def comment(self, node: Node) -> str | None:
         """The text of an encrypted comment, or None for one that stays as it is."""
         value = node.value
@@ -325,7 +335,7 @@ class Reading:
             return None
         if self.keep_tokens:
             self.opened.tokens.setdefault((node.aad(), kind, content), []).append((value, iv, node))
-        return _text(content, node)
+        return self.text(content, node)
 
 
 def _by_iv(residues: dict[str, str]) -> dict[bytes, str]:
@@ -353,17 +363,6 @@ def _places(comment: Node) -> Iterator[str]:
     while frame is not None:
         yield frame.aad or ":"
         frame = frame.parent
-
-
-def _text(content: bytes, node: Node) -> str:
-    """The text of a comment. One line: the token of a value in its place must not bring lines of its own."""
-    try:
-        text = content.decode("utf-8")
-    except UnicodeDecodeError:
-        raise _tampered("the comment is no text", node) from None
-    if any(newline in text for newline in _BREAKS):
-        raise _tampered("the comment has several lines", node)
-    return text
 
 
 def _tampered(message: str, node: Node, hint: str | None = None) -> Tampered:

@@ -74,13 +74,13 @@ def seal_text(
     Raises AlreadyEncrypted, and SyntaxRefused for what docs/file-format.md lists.
     """
     format = format or by_name("yaml")
-    mark = BOM if plaintext.startswith(BOM) else ""
+    mark = BOM if plaintext.startswith(BOM) and not format.keeps_mark else ""
     if format.name == "binary":
         from ksecrets.files import binary
 
         sealed = binary.seal_body(plaintext, data_key, metadata, format, old_tokens or {})
     else:
-        sealed = _Writing(plaintext.removeprefix(BOM), data_key, metadata, format, comments, old_tokens or {}).run()
+        sealed = _Writing(plaintext.removeprefix(mark), data_key, metadata, format, comments, old_tokens or {}).run()
         sealed.text = mark + sealed.text
     try:
         line = None
@@ -142,7 +142,7 @@ class _Writing:
         self.mac = Mac(self.mac_only)
         self.seal = proof.begin(data_key, metadata, format)
         by_comment = "comment" in metadata.selector[0]
-        self.choice = Choice(Selector(*metadata.selector), format.scan(body) if by_comment else ())
+        self.choice = Choice(Selector(*metadata.selector), format.commented(body) if by_comment else ())
         self.chosen = self.choice.value
         self.comment_choice = CommentChoice(comments)
         self.old_tokens = {triple: list(found) for triple, found in old_tokens.items()}

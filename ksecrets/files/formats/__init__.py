@@ -58,10 +58,16 @@ if TYPE_CHECKING:
         def end(self) -> None: ...
 
 
+_BREAKS: Final = "\r\n\x85\u2028\u2029"
 _FIRST_LOOK: Final = 200  # characters
 
 NAMES: Final = ("yaml", "json", "dotenv", "ini", "binary")
 """All formats of sops, by the names that ``--input-type`` takes."""
+
+
+def one_line(comment: str) -> str | None:
+    """`Format.comment` of most: the token of a value in its place must not bring lines of its own."""
+    return None if any(newline in comment for newline in _BREAKS) else comment
 
 
 class Nothing:
@@ -115,6 +121,11 @@ class Format:
     restored: a source for a value of which no original is known.
     list_comments: sops writes an encrypted comment in a list as an item.
 
+    Of comments and what is around the text:
+    comment: the text of an encrypted comment as it goes into the plaintext, None where it would be more than a comment.
+    commented: the nodes in the order in which a selector by comments takes them, where that is not the text's.
+    keeps_mark: a byte order mark is a part of the text, and of what `scan` gets.
+
     Of values in a plaintext:
     set_value: the text with a value at a path. unset_value: the text without one. Both keep every other byte (see
     `text.patch`). blank: how a new file of this path begins in an editor.
@@ -125,10 +136,13 @@ class Format:
     __slots__ = (
         "blank",
         "carried",
+        "comment",
+        "commented",
         "cut",
         "find",
         "fits",
         "keeps_its_meaning",
+        "keeps_mark",
         "list_comments",
         "name",
         "placement",
@@ -165,6 +179,9 @@ class Format:
         unset_value: Callable[[str, Path], str] | None = None,
         blank: Callable[[str], str] = lambda _: "",
         list_comments: bool = False,
+        comment: Callable[[str], str | None] = one_line,
+        commented: Callable[[str], Iterator[Node]] | None = None,
+        keeps_mark: bool = False,
         refusal: Callable[[str], SyntaxRefused | None] = lambda _: None,
     ) -> None:
         self.name = name
@@ -185,6 +202,9 @@ class Format:
         self.unset_value = unset_value or self._no_value
         self.blank = blank
         self.list_comments = list_comments
+        self.comment = comment
+        self.commented = commented or scan
+        self.keeps_mark = keeps_mark
         self.refusal = refusal
 
     def __repr__(self) -> str:
