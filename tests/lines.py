@@ -12,7 +12,8 @@ class Case(NamedTuple):
 
     refused: a part of our message, where we refuse to encrypt it. note: a part of what we say that sops does not read.
     ours: what sops makes of the file that we encrypted, where that is not `sops`. from_sops: what we make of the file
-    that sops encrypted, where that is not `sops`.
+    that sops encrypted, where that is not `sops`. encrypting: with all comments encrypted, a part of our message, or
+    what sops then makes of it.
     """
 
     text: str
@@ -21,6 +22,7 @@ class Case(NamedTuple):
     note: str = ""
     ours: str | None = None
     from_sops: str | None = None
+    encrypting: str = ""
 
     @property
     def by_sops(self) -> str:
@@ -189,6 +191,8 @@ _TWICE = "the same name twice"
 _BEHIND = "text behind"
 _BACKSLASH = "ends in a backslash"
 _TO_COMMENT = "turns into a comment"
+_HEADER = "behind the header"
+_CRASHES = "sops crashes"
 _MAC = REFUSED  # sops does not read what it wrote itself
 
 INI: list[Case] = [
@@ -325,13 +329,20 @@ INI: list[Case] = [
     Case(";c\na = 1\n", "; c\na = 1\n"),
     Case(";; c\na = 1\n", "; c\na = 1\n"),
     Case(";\na = 1\n", "a = 1\n"),
+    Case(";\n; c\na = 1\n", REFUSED, note=_CRASHES),
+    Case(";\n\n; c\na = 1\n", REFUSED, note=_CRASHES),
+    Case(";\r\n; c\r\na = 1\r\n", "; \n; c\na = 1\n", from_sops="; \r\n; c\na = 1\n"),
+    Case(";\na = 1 ; c\n", REFUSED, ours="a = 1\n"),
+    Case(";\n[s] ; c\n", REFUSED, note=_CRASHES, encrypting=_HEADER),
+    Case(";\n; c\n", ""),
+    Case("; c\n;\n; d\na = 1\n", "; c\n; \n; d\na = 1\n", from_sops="; c\n;\n; d\na = 1\n"),
     Case(";  c  \na = 1\n", "; c\na = 1\n"),
     Case("  ; c\na = 1\n", "; c\na = 1\n"),
     _ini("; c\na = 1\n"),
     _ini("; c\n; d\na = 1\n"),
-    _ini("; c\n# d\n;e\na = 1\n", "; c\n# d\n; e\na = 1\n"),
-    _ini("; c\r\n; d\r\na = 1\r\n", "; c\n; d\na = 1\n"),
-    _ini("; c\n\n; d\na = 1\n", "; c\n; d\na = 1\n"),
+    _ini("; c\n# d\n;e\na = 1\n", "; c\n# d\n; e\na = 1\n", from_sops="[s]\n; c\n# d\n;e\na = 1\n"),
+    _ini("; c\r\n; d\r\na = 1\r\n", "; c\n; d\na = 1\n", from_sops="[s]\n; c\r\n; d\na = 1\n"),
+    _ini("; c\n\n; d\na = 1\n", "; c\n; d\na = 1\n", encrypting="[s]\n; c\na = 1\n"),
     _ini("; password = hunter2\na = 1\n"),
     _ini("; c\n; password = hunter2\na = 1\n"),
     _ini("a = 1\n; c\n", "a = 1\n"),
@@ -344,8 +355,8 @@ INI: list[Case] = [
     _ini('a = "x ; y"\n', '; y"\na = "x\n', note=_GLUED, ours='[s]\na = "x\n'),
     _ini("a = x ; y \\\nb = 1\n", "a = `x ; y b = 1`\n", refused=_BACKSLASH),
     _ini("a = ; c\n", "; c\na = \n", ours="[s]\n; c\na = \n"),
-    Case("[s] ; c\na = 1\n", "; c\n[s]\na = 1\n"),
-    Case("; b\n[s] # c\na = 1\n", "; b\n# c\n[s]\na = 1\n"),
+    Case("[s] ; c\na = 1\n", "; c\n[s]\na = 1\n", encrypting=_HEADER),
+    Case("; b\n[s] # c\na = 1\n", "; b\n# c\n[s]\na = 1\n", encrypting=_HEADER),
     Case("[s]\na = 1\n; c\n[t]\nb = 1\n", "[s]\na = 1\n\n; c\n[t]\nb = 1\n"),
     # -- what stays readable
     _ini("a_unencrypted = 1\nb             = 2\n"),

@@ -30,6 +30,7 @@ PREFIX: Final = "sops_"
 """What the names of the metadata begin with."""
 
 _QUOTES = "\"'`"
+_MAY_QUOTE = tuple(_QUOTES + " \t")
 
 
 def scan(text: str, first_line: int = 1, lane: Lane | None = None) -> Iterator[Node]:
@@ -45,6 +46,8 @@ def scan(text: str, first_line: int = 1, lane: Lane | None = None) -> Iterator[N
     yield Node(DOCUMENT, 0, 0, first_line, root)
     yield Node(MAP, 0, 0, first_line, frame)
     leaf = lane.leaf if lane is not None else None
+    # Where others are tokens, the quotes of a readable value say nothing.
+    plain = not text.startswith(PREFIX) and "\n" + PREFIX not in text
     size = len(text)
     start = 0
     line = first_line - 1
@@ -82,7 +85,7 @@ def scan(text: str, first_line: int = 1, lane: Lane | None = None) -> Iterator[N
                 yield Node(BLOCK, block[0], block[1], block[2], frame, "sops", "", unflatten(metadata))  # type: ignore[arg-type]
             continue
         source = text[equals + 1 : end]
-        if source[:1] in _QUOTES or source[:1] in " \t":
+        if plain and source[:1] in _MAY_QUOTE:
             _refuse_open_quote(text, equals + 1, end, line)
         value = _value(source)
         if leaf is not None:
@@ -124,6 +127,11 @@ def restored(text: str, carrier: Node, kind: str, content: bytes) -> str:
         return predicted(RAW, kind, content.decode())
     except UnicodeDecodeError:
         raise SyntaxRefused("the value is no UTF-8") from None
+
+
+def comment(content: str) -> str | None:
+    """The text of an encrypted comment, or None where it is more than one line (see `files.formats.Format`)."""
+    return None if "\n" in content else content
 
 
 def keeps_its_meaning(source: str, text: str, carrier: Node) -> bool:

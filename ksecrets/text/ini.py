@@ -40,6 +40,10 @@ DEFAULT: Final = "DEFAULT"
 METADATA: Final = "sops"
 GLUED: Final = "glued"
 """`Node.key_form` of a COMMENT that is one for sops, and may well be a part of the value for others."""
+HEADER: Final = "header"
+"""`Node.key_form` of a COMMENT behind a header. A token there would end in the last bracket of the line."""
+EMPTY: Final = "empty"
+"""`Node.key_form` of a COMMENT without text before further ones of the same entry or header: sops crashes there."""
 
 
 _QUOTES = (SINGLE, DOUBLE)
@@ -55,6 +59,31 @@ def scan(text: str, first_line: int = 1, lane: Lane | None = None) -> Iterator[N
     Raises SyntaxRefused for the refusals of INI in docs/file-format.md, Tampered for metadata out of order.
     """
     return _Scan(text, first_line, lane).nodes()
+
+
+def commented(text: str) -> Iterator[Node]:
+    """The nodes in the order of sops's tree, by which a selector that goes by comments decides.
+
+    sops puts the comments of an entry behind it, so that they count for the next entry of the section; those of a
+    header count for the first one. Source: stores/ini/store.go, `treeItemFromSection`.
+    """
+    held: list[Node] = []
+    for node in scan(text):
+        if node.kind == COMMENT:
+            behind = node.key_form not in ("line", EMPTY)
+            node.key_form = "line"
+            if behind:
+                yield node
+            else:
+                held.append(node)
+            continue
+        if node.kind == END:
+            yield from held
+            held = []
+        yield node
+        if node.kind in (MAP, SCALAR):
+            yield from held
+            held = []
 
 
 class _Scan:
@@ -113,18 +142,18 @@ class _Scan:
                     if block_seen:
                         raise self._refused("a second section `sops`")
                     block_seen = True
+                    yield from self._released(self._section or top)
                     yield from self._close(start)
-                    yield from self._released(top)
                     node, position = self._block(start, eol)
                     yield node
                     blank_before = True
                     continue
                 yield from self._close(start)
                 frame = Frame(top, name, name + ":", False, False, 0, False)
-                yield from self._released(frame)
+                yield from self._released(frame, 0 if behind else 1)
                 yield from self._open(frame, start)
                 if behind:
-                    yield self._trailing(text.index(behind[0], close + 1), eol, frame)
+                    yield self._trailing(text.index(behind[0], close + 1), eol, frame, HEADER)
                 position = eol + 1
                 self._line += 1
             else:
@@ -148,7 +177,7 @@ class _Scan:
         if key in self._keys:
             raise self._refused("the same name twice in a section: sops keeps one of the two")
         self._keys.add(key)
-        yield from self._released(section)
+        yield from self._released(section, 1)
         form = '"' if quoted else ""
         if self._lane is not None:
             self._lane.leaf(value, style, None, None, begin, end, line, section, key, form)
@@ -182,18 +211,26 @@ class _Scan:
 
     def _comment(self, start: int, eol: int, *, joined: bool) -> None:
         begin, end = comment_span(self._text, start, eol)
-        if joined and self._waiting and self._waiting[-1].start < self._waiting[-1].end:
+        if joined and self._waiting and not self._is_empty(self._waiting[-1]):
             last = self._waiting[-1]
             last.end = max(end, last.end)
         else:
             self._waiting.append(Node(COMMENT, begin, end, self._line, self._top, None, "line"))
 
+    def _is_empty(self, comment: Node) -> bool:
+        """Whether sops would make an empty line of a comment; the carriage return of its line is text for sops."""
+        return comment.start == comment.end and not self._text.startswith("\r", comment.end)
+
     def _trailing(self, start: int, eol: int, frame: Frame, form: str = "trailing") -> Node:
         begin, end = comment_span(self._text, start, eol)
         return Node(COMMENT, begin, end, self._line, frame, None, form, self._text[begin:end])
 
-    def _released(self, frame: Frame) -> Iterator[Node]:
-        for node in self._waiting:
+    def _released(self, frame: Frame, most: int | None = None) -> Iterator[Node]:
+        """The comments before something. most: how many of them sops takes when the first one is empty."""
+        waiting = self._waiting
+        if most is not None and len(waiting) > most and self._is_empty(waiting[0]):
+            waiting[0].key_form = EMPTY
+        for node in waiting:
             node.frame = frame
             node.value = self._text[node.start : node.end]
             yield node

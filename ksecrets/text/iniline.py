@@ -26,7 +26,7 @@ SPACE: Final = (
 
 _DELIMITERS = "=:"
 _COMMENTS = "#;"
-_TOKEN = "ENC["
+_TOKEN = "ENC[AES256_GCM,"
 _IN_QUOTES = "put the value in quotes"
 
 
@@ -120,11 +120,12 @@ def _end(text: str, value: str, style: str, stop: int, end: int, comment: int, l
     """The end of a source: with the comment behind it, unless there is nothing in it to hide."""
     if comment < 0:
         return stop
-    if value[:4] != _TOKEN:
+    if not value.startswith(_TOKEN):
         return end if value else stop
-    if BACKTICK in text[comment:end] or TRIPLE in text[comment:end]:
-        # a token may give way to a value in such quotes, which these would then close
-        raise SyntaxRefused("quotes in a comment behind an encrypted value", line=line)
+    behind = text[comment:end]
+    if BACKTICK in behind or TRIPLE in behind or _TOKEN in behind:
+        # The token may give way to a value in such quotes, which these would then close; nobody writes two tokens.
+        raise SyntaxRefused("quotes or a token in a comment behind an encrypted value", line=line)
     return stop
 
 
@@ -136,6 +137,15 @@ def comment_span(text: str, start: int, eol: int) -> tuple[int, int]:
     while start < end and text[start] in (sign, " "):
         start += 1
     return start, max(start, end)
+
+
+def comment(content: str) -> str:
+    """The text of an encrypted comment: its further lines are made comments where they are none, as sops does.
+
+    So the token of a value in the place of a comment brings no names and sections.
+    """
+    first, *more = content.split("\n")
+    return "\n".join([first, *[line if line.strip(SPACE)[:1] in ("", *_COMMENTS) else f"; {line}" for line in more]])
 
 
 # -- writing -----------------------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ksecrets.files.formats import Format
+from ksecrets.files.formats import Format, Nothing
 from ksecrets.text import dotenv
 from ksecrets.text.node import DOCUMENT_END
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from ksecrets.envelope.metadata import Tree
     from ksecrets.text.node import Node
+    from ksecrets.text.path import Path
 
 
 class _Placement:
@@ -35,7 +36,7 @@ class _Placement:
         return dotenv.block_text(tree, follows=bool(self._body))
 
 
-class _Watch:
+class _Watch(Nothing):
     """sops reads every file that we read, but for lines of white space."""
 
     __slots__ = ("_reasons",)
@@ -47,18 +48,6 @@ class _Watch:
         if node.key_form == dotenv.BLANK:
             self._reasons.append(f"line {node.line}: an empty line with white space or a carriage return in it")
 
-    def entry(self, key: str | int | None, form: str, line: int) -> None:
-        pass
-
-    def merges_a_scalar(self, line: int) -> None:
-        pass
-
-    def begin(self, kind: int, key: str | int | None, form: str | None, line: int) -> None:
-        pass
-
-    def end(self) -> None:
-        pass
-
 
 def _resolve(value: str, *, plain: bool, tag: str | None) -> tuple[str, bytes | None]:
     return "str", value.encode()
@@ -66,6 +55,18 @@ def _resolve(value: str, *, plain: bool, tag: str | None) -> tuple[str, bytes | 
 
 def _sops_refuses(value: str, *, plain: bool, tag: str | None) -> str | None:
     return None
+
+
+def _set_value(text: str, path: Path, value: object) -> str:
+    from ksecrets.text.dotenvpatch import set_value  # not for reading
+
+    return set_value(text, path, value)
+
+
+def _unset_value(text: str, path: Path) -> str:
+    from ksecrets.text.dotenvpatch import unset_value
+
+    return unset_value(text, path)
 
 
 def _cut(text: str, node: Node, own_document: bool) -> tuple[int, int, bool]:
@@ -87,4 +88,8 @@ DOTENV = Format(
     fits=dotenv.fits,
     keeps_its_meaning=dotenv.keeps_its_meaning,
     restored=dotenv.restored,
+    set_value=_set_value,
+    unset_value=_unset_value,
+    comment=dotenv.comment,
+    keeps_mark=True,
 )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from ksecrets.files.formats import Format
+from ksecrets.errors import SyntaxRefused
+from ksecrets.files.formats import Format, Nothing
 from ksecrets.text import ini, inisops
-from ksecrets.text.iniline import carried, fits, keeps_its_meaning, predicted, restored
+from ksecrets.text.iniline import carried, comment, fits, keeps_its_meaning, predicted, restored
 from ksecrets.text.node import COMMENT, DOCUMENT_END
 
 TYPE_CHECKING = False
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
     from ksecrets.envelope.metadata import Tree
     from ksecrets.text.node import Node
+    from ksecrets.text.path import Path
 
 
 class _Placement:
@@ -36,7 +38,7 @@ class _Placement:
         return inisops.block_text(tree, self._body)
 
 
-class _Watch:
+class _Watch(Nothing):
     """sops reads every file that we read. Where it takes for a comment what others take for a value, it says so."""
 
     __slots__ = ("_reasons",)
@@ -45,20 +47,10 @@ class _Watch:
         self._reasons = reasons
 
     def node(self, node: Node) -> None:
+        if node.kind == COMMENT and node.key_form == ini.EMPTY:
+            self._reasons.append(f"line {node.line}: a comment that begins with an empty line (sops crashes)")
         if node.kind == COMMENT and node.key_form == ini.GLUED:
             self._reasons.append(f"line {node.line}: `#` or `;` inside a value (the rest is a comment for sops)")
-
-    def entry(self, key: str | int | None, form: str, line: int) -> None:
-        pass
-
-    def merges_a_scalar(self, line: int) -> None:
-        pass
-
-    def begin(self, kind: int, key: str | int | None, form: str | None, line: int) -> None:
-        pass
-
-    def end(self) -> None:
-        pass
 
 
 def _resolve(value: str, *, plain: bool, tag: str | None) -> tuple[str, bytes | None]:
@@ -69,8 +61,32 @@ def _sops_refuses(value: str, *, plain: bool, tag: str | None) -> str | None:
     return None
 
 
+def _set_value(text: str, path: Path, value: object) -> str:
+    from ksecrets.text.inipatch import set_value  # not for reading
+
+    return set_value(text, path, value)
+
+
+def _unset_value(text: str, path: Path) -> str:
+    from ksecrets.text.inipatch import unset_value
+
+    return unset_value(text, path)
+
+
+def _refusal(plaintext: str) -> SyntaxRefused | None:
+    for node in ini.scan(plaintext.removeprefix("\ufeff")):
+        if node.kind == COMMENT and node.key_form == ini.HEADER:
+            return SyntaxRefused(
+                "a comment behind the header of a section cannot be encrypted",
+                line=node.line,
+                hint="put it on a line of its own before the header",
+            )
+    return None
+
+
 def _cut(text: str, node: Node, own_document: bool) -> tuple[int, int, bool]:
-    return (*inisops.cut(text, node), True)
+    # A comment that comes back behind a value could close its quotes: then the plaintext is read again.
+    return (*inisops.cut(text, node), "type:comment]" not in text)
 
 
 INI = Format(
@@ -88,4 +104,9 @@ INI = Format(
     fits=fits,
     keeps_its_meaning=keeps_its_meaning,
     restored=restored,
+    set_value=_set_value,
+    unset_value=_unset_value,
+    comment=comment,
+    commented=ini.commented,
+    refusal=_refusal,
 )

@@ -133,8 +133,9 @@ def test_refusals_name_the_line_and_no_text(case: Case) -> None:
     ("text", "message"),
     [
         ("[sops]\nmac = a\n[sops]\nmac = a\n", "a second section `sops`"),
-        (f"[s]\na = {TOKEN} ; `\n", "quotes in a comment"),
-        (f'[s]\na = "{TOKEN}" ; """\n', "quotes in a comment"),
+        (f"[s]\na = {TOKEN} ; `\n", "in a comment"),
+        (f'[s]\na = "{TOKEN}" ; """\n', "in a comment"),
+        (f"[s]\na = {TOKEN} ; {TOKEN}\n", "in a comment"),
         (f"[s]\na = {TOKEN} \\\n", "backslash"),
         ("[sops]\na__list_1 = x\n", "a list with a gap"),
         ("[sops]\nmac\n", "without `=`"),
