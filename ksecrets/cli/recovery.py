@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _MOST = 1 << 16  # characters of a passphrase file
 
 
-def add(name: str | None, passphrase_file: str | None, svg: str | None) -> int | None:
+def add(name: str | None, passphrase_file: str | None, svg: str | None, pq: bool) -> int | None:
     """The command `recovery add`. The private key goes to standard output, and as an image to `svg`; nowhere else."""
     qr = _qr(needed=svg is not None)
     passphrase = _passphrase(passphrase_file)
@@ -42,7 +42,7 @@ def add(name: str | None, passphrase_file: str | None, svg: str | None) -> int |
     done = run(
         session,
         lambda shown: ksecrets.recovery_add(
-            name, passphrase=passphrase, deliver=deliver, progress=shown, session=session
+            name, passphrase=passphrase, deliver=deliver, pq=pq, progress=shown, session=session
         ),
     )
     streams.status(f"{done.name} reads every environment: {files(len(done.files))} re-wrapped, 0 values changed")

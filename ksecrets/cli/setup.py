@@ -15,18 +15,18 @@ if TYPE_CHECKING:
 _WARN, _NEXT = "warn", "next"
 
 
-def init(name: str | None, env: str | None, files: Sequence[str], keyring: bool) -> int | None:
+def init(name: str | None, env: str | None, files: Sequence[str], keyring: bool, pq: bool) -> int | None:
     """The command `init`."""
     return _run(
-        lambda session: ksecrets.init(name=name, env=env or "dev", files=files, keyring=keyring, session=session)
+        lambda session: ksecrets.init(name=name, env=env or "dev", files=files, keyring=keyring, pq=pq, session=session)
     )
 
 
-def env_add(name: str, machine: str | None, files: Sequence[str], reader: Sequence[str]) -> int | None:
+def env_add(name: str, machine: str | None, pq: bool, files: Sequence[str], reader: Sequence[str]) -> int | None:
     """The command `env add`. A machine's private key goes to standard output before anything is written."""
     return _run(
         lambda session: ksecrets.env_add(
-            name, machine=machine, deliver=streams.write, files=files, readers=reader, session=session
+            name, machine=machine, pq=pq, deliver=streams.write, files=files, readers=reader, session=session
         )
     )
 

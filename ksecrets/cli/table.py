@@ -142,6 +142,8 @@ _CHANGED_READERS = tuple(
     for each in _READERS
 )
 
+_PQ = Option("--pq", "A new key is post-quantum (ML-KEM-768 with X25519): git history is kept for long.")
+
 GROUPS = {
     "env": "Environments: who reads which files.",
     "git": "What git needs to show encrypted files.",
@@ -160,6 +162,7 @@ COMMANDS = (
             Option("--env", "The first environment (default: dev).", metavar="NAME"),
             _GLOBS,
             Option("--keyring", "Keep a new key in the keyring of the system."),
+            _PQ,
         ),
         text="Makes an age key only where there is none. Can be run again: what is there stays.",
     ),
@@ -170,6 +173,7 @@ COMMANDS = (
         arguments=(Argument("name", "NAME"),),
         options=(
             Option("--machine", "Make a key for a machine of this name.", metavar="NAME"),
+            _PQ,
             _GLOBS,
             Option("--reader", "Who reads it (default: you).", metavar="NAME", many=True),
         ),
@@ -182,7 +186,7 @@ COMMANDS = (
         options=(
             Option("-o/--output", "Into this new file.", metavar="FILE", file=True),
             Option("--keyring", "Into the keyring of the system."),
-            Option("--pq", "Post-quantum (ML-KEM-768 with X25519): for secrets that must outlive git history."),
+            _PQ,
         ),
         text="By default it is added to the file where sops also looks.",
     ),
@@ -441,6 +445,7 @@ COMMANDS = (
         options=(
             Option("--passphrase-file", "Read its passphrase here (default: asked for).", metavar="FILE", file=True),
             Option("--svg", "Also write the key as a QR code to this new file.", metavar="FILE", file=True),
+            _PQ,
         ),
         text="The private key goes to standard output, once and under a passphrase, as `age -p` has it; on a terminal "
         "as a QR code, too. Adds it to `defaults.readers` and re-wraps every file. QR codes need ksecrets[qr].",

@@ -299,6 +299,13 @@ class _Check:
             number = int(line) if line.isdigit() else None
             for warning in policy.warnings:
                 self.found(Finding("min-readers", "warning", file, warning, line=number))
+            if policy.classical:
+                names = ", ".join(reader.name for reader in policy.classical)
+                what = (
+                    f"{policy.environment or 'this rule'} mixes post-quantum readers with others, which count: {names}"
+                )
+                hint = "ksecrets keygen --pq for each of them; what history holds under the old keys stays as it is"
+                self.found(Finding("pq-mixed", "warning", file, what, line=number, hint=hint))
             if len(policy.recipients) == 1 and not policy.warnings:
                 who = policy.recipients[0].name
                 what = f"{policy.environment or 'this rule'} has one reader, {who}: lose this key, lose the secrets"

@@ -34,6 +34,7 @@ CODES = {
     "no-key": "an identity that fits could not be used",
     "min-readers": "fewer readers than min-readers asks for",
     "one-reader": "one reader only: lose this key, lose the secrets",
+    "pq-mixed": "post-quantum readers beside others: the weakest counts (harvest now, decrypt later)",
     "rotate-due": "a data key is older than rotate-after says",
     "git-setup": "this clone is not set up to show differences",
     "config-vanished": "a change takes the configuration away",

@@ -74,6 +74,7 @@ def init(
     env: str = "dev",
     files: Sequence[str] = (),
     keyring: bool = False,
+    pq: bool = False,
     path: str = ".",
     session: Session | None = None,
 ) -> Done:
@@ -81,6 +82,7 @@ def init(
 
     name: of this person in the configuration (by default from git or the system). env: the first environment.
     files: its patterns (by default every ``ENV/secrets*.yaml``). keyring: where a new identity goes.
+    pq: a new identity is post-quantum.
     Raises ConfigError outside of git.
     """
     session = session or Session()
@@ -90,7 +92,7 @@ def init(
     if publics:
         done.say(KEY, f"found {publics[0]}")
     else:
-        made = keygen(keyring=keyring, session=session)
+        made = keygen(keyring=keyring, pq=pq, session=session)
         publics = [made.public or ""]
         done.lines += made.lines
     done.public = publics[0]
@@ -119,6 +121,7 @@ def env_add(
     name: str,
     *,
     machine: str | None = None,
+    pq: bool = False,
     deliver: Callable[[str], None] | None = None,
     files: Sequence[str] = (),
     readers: Sequence[str] = (),
@@ -128,8 +131,9 @@ def env_add(
     """Add an environment with readers of its own to `.ksecrets.yaml`. Idempotent.
 
     machine: also make an identity for a machine of that name; its private key goes to `deliver` (as the text of an
-    identity file) before anything is written, and nowhere else. readers: names from the configuration; by default the
-    person whose identity is at hand. files: patterns, by default every ``NAME/secrets*.yaml``.
+    identity file) before anything is written, and nowhere else. pq: that identity is post-quantum. readers: names from
+    the configuration; by default the person whose identity is at hand. files: patterns, by default every
+    ``NAME/secrets*.yaml``.
     """
     session = session or Session()
     repository = _repository(path)
@@ -155,7 +159,7 @@ def env_add(
         else:
             if deliver is None:
                 raise UsageError("there is nowhere to give the machine's private key to")
-            identity = generator.generate()
+            identity = generator.generate(pq=pq)
             text = edit.add_recipient(text, machine, {"age": identity.public}, "machine")
             edit.add_environment(text, name, list(files) or _files_of(config, name), names)  # refuse before delivery
             deliver(identity.text)

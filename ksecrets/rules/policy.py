@@ -157,6 +157,13 @@ class Policy:
         return len(known) >= (self.shares.need if self.shares is not None else 1) or not self.recipients
 
     @property
+    def classical(self) -> tuple[Reader, ...]:
+        """The readers whose keys a quantum computer could break, where others have post-quantum keys: what is recorded
+        of git today could be opened with the weakest of them. Empty where all readers are of one kind."""
+        weak = tuple(reader for reader in self.recipients if not _is_post_quantum(reader))
+        return weak if len(weak) < len(self.recipients) else ()
+
+    @property
     def warnings(self) -> tuple[str, ...]:
         """What `check` and a first write should say about this policy; never a reason to refuse."""
         if not self.sops_opens:
@@ -172,3 +179,7 @@ class Policy:
         readers = "one reader" if count == 1 else f"{count} readers"
         where = self.environment or self.source
         return (f"{where} has {readers}, min-readers asks for {self.min_readers}", *self.remarks)
+
+
+def _is_post_quantum(reader: Reader) -> bool:
+    return reader.service == "age" and reader.fields.get("recipient", "").startswith("age1pq1")

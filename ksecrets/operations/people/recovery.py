@@ -37,6 +37,7 @@ def recovery_add(
     *,
     passphrase: str,
     deliver: Callable[[str], None],
+    pq: bool = False,
     path: str = ".",
     progress: Progress | None = None,
     session: Session | None = None,
@@ -45,8 +46,8 @@ def recovery_add(
 
     name: in the configuration; by default the first of `recovery-1`, `recovery-2`... that is free. passphrase: what the
     key is encrypted under (as `age -p` does). deliver: gets the armored age file, before anything is written; it is
-    kept nowhere. Then the configuration is written (`defaults.readers`), then the files, as `grant` does it. progress:
-    called with the numbers of files done and of all.
+    kept nowhere. pq: it is post-quantum. Then the configuration is written (`defaults.readers`), then the files, as
+    `grant` does it. progress: called with the numbers of files done and of all.
 
     Raises NoIdentity where a file cannot be opened, RuleViolation where files would get other new readers; then no key
     was handed out and nothing was written. What an interruption leaves, `grant NAME` finishes.
@@ -62,7 +63,7 @@ def recovery_add(
         raise ConfigError(f"{name} is in the configuration already", file=FILE, hint="choose another name")
     import pyrage
 
-    identity = generator.generate()
+    identity = generator.generate(pq=pq)
     text = edit.add_recipient(found.source.text, name, {"age": identity.public}, "recovery")
     text = members.add_default_reader(text, name)
     made = plan(found, text, name, list(found.config.environments), session, adds=True)

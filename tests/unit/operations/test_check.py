@@ -12,6 +12,7 @@ import pytest
 
 import ksecrets
 from ksecrets.errors import KsecretsError
+from ksecrets.keys.age import keygen
 from ksecrets.operations.check import CODES, Finding, Report, check, render
 from tests.team import DEV, PLAIN, PROD, Team, person, unsealed
 from tests.unit.operations.test_known import planted
@@ -534,3 +535,36 @@ def test_a_data_key_that_is_due(good: Team) -> None:
     assert by(good).findings == []
     good.repo.commit()
     assert by(good).findings == []
+
+
+def test_post_quantum_readers_beside_others(team: Team) -> None:
+    """Harvest now, decrypt later: one classical reader is enough to open what was recorded."""
+    made = [keygen.generate(pq=True).public for _ in range(2)]
+    recipients = f"  pq-one: {{age: {made[0]}}}\n  pq-two: {{age: {made[1]}, kind: recovery}}\nenvironments:"
+    both = "readers: [pq-one, pq-two]"
+
+    def config(readers: str) -> None:
+        team.rules()
+        text = team.read(".ksecrets.yaml").replace("environments:", recipients)
+        team.repo.write(".ksecrets.yaml", text.replace("readers: [alice, bob]", readers))
+
+    config(both)
+    team.repo.write(DEV, PLAIN)
+    ksecrets.encrypt(DEV, write=True, session=team.session())
+    assert by(team).findings == []
+    config("readers: [pq-one, alice, bob]")
+    report = by(team)
+    mixed = next(finding for finding in report.findings if finding.code == "pq-mixed")
+    assert (mixed.severity, mixed.file) == ("warning", ".ksecrets.yaml")
+    assert mixed.message == "dev mixes post-quantum readers with others, which count: alice, bob"
+    assert mixed.line == next(n for n, row in enumerate(team.read(".ksecrets.yaml").split("\n"), 1) if "  dev:" in row)
+
+
+def test_keys_of_machines_and_for_the_safe_can_be_post_quantum(team: Team) -> None:
+    given: list[str] = []
+    ksecrets.env_add("test", machine="test-ci", pq=True, deliver=given.append, session=team.session("alice"))
+    ksecrets.recovery_add(passphrase="long and safe", deliver=given.append, pq=True, session=team.session("alice"))
+    assert "AGE-SECRET-KEY-PQ-1" in given[0]
+    text = team.read(".ksecrets.yaml")
+    assert text.count("age1pq1") == 2
+    assert "recovery-1: {age: age1pq1" in text
