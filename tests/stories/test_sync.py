@@ -117,6 +117,22 @@ def test_without_a_remote_the_base_is_named(repo: Repo, cli: Cli) -> None:
     assert shop.plaintext() == MERGED
 
 
+def test_an_octopus_is_merged_branch_by_branch(repo: Repo, cli: Cli) -> None:
+    """git asks no driver for several branches at once, and refuses where two of them changed one file."""
+    shop = Shop(repo, cli)
+    shop.side(("s3cret", "horse"), branch="one")
+    shop.side(("5432", "5433"), branch="two")
+    shop.change(("user: app", "user: me"))
+    before = shop.text()
+    assert shop.git("merge", "-m", "merged", "one", "two").returncode == 2
+    repo.git("reset", "--quiet", "--merge")
+    assert shop.text() == before
+    shop.cli("sync", "one").ok()
+    shop.cli("sync", "two").ok()
+    assert shop.plaintext() == MERGED.replace("5432", "5433")
+    shop.cli("check").ok()
+
+
 # -- what a stranger's branch tries ------------------------------------------------------------------------------------
 
 

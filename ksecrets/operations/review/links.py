@@ -30,6 +30,9 @@ def crossing(rules: TreeRules, base: Snapshot, head: Snapshot, links: Sequence[s
         else:
             below = target + "/" if target else ""
             pairs = [(f"{link}/{path[len(below) :]}", path) for path in head.entries if path.startswith(below)]
+            environment = rules.environment(link)
+            if not pairs and environment is not None:
+                yield _finding(link, f"leads from {environment} to what git does not keep: {target}")
         for name, path in pairs:
             wanted, own = rules.environment(name), rules.environment(path)
             if wanted is not None and wanted != own:
