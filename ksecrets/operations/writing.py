@@ -240,6 +240,9 @@ def _sealed(
         # Whoever changes a value has not chosen its readers; `check` says it every time.
         for warning in policy.warnings:
             session.note(warning)
+    if not sealed.values and policy.selector.picks_matches:
+        kind, value = policy.selector.kind, policy.selector.value
+        session.note(f"nothing in it is encrypted: no key or comment matches {kind}: {value}", place.path)
     result = _result(place, policy, sealed.text, sealed.values, changed=True, new_key=new_key)
     if new_key:
         remember(place, session, key.kid, previous.data_key.kid if previous is not None else None)

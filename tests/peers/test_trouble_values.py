@@ -1,7 +1,8 @@
 """Values that sops changes, loses or refuses, by the numbers of the threads in getsops/sops that tell of them.
 
 Each case is seen by running the real sops: what it gives back for the text is written down here, so that a sops that
-gets better is noticed. ksecrets gives every one of them back to the byte, but for one that it refuses: there, a secret would be lost.
+gets better is noticed. ksecrets gives every one of them back to the byte, but for one that it refuses: there, a secret
+would be lost.
 """
 
 from __future__ import annotations
