@@ -2,7 +2,7 @@
 
 ./dev bench                 everything; some minutes
 ./dev bench --quick         a few pairs; prints only
-./dev bench --only small    one kind of rows (small, large, textconv, helm, updatekeys, check, git, services); prints only
+./dev bench --only small    one kind of rows (small, large, textconv, helm, updatekeys, check, git, services)
 """
 
 from __future__ import annotations
