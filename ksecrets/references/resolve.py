@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ksecrets.errors import KsecretsError, SyntaxRefused
+from ksecrets.errors import KsecretsError, ServiceFailed, SyntaxRefused
 from ksecrets.references.expression import Reference, expand, has_reference, in_text
 from ksecrets.references.trust import CLOUDS, OWN, Trust
 
@@ -82,7 +82,11 @@ class References:
     def _lookup(self, reference: Reference) -> object:
         if reference.text not in self._found:
             self._trust.check(reference)
-            self._found[reference.text] = _service(reference.service)(self, reference)
+            try:
+                self._found[reference.text] = _service(reference.service)(self, reference)
+            except ServiceFailed as error:
+                error.message = f"a reference to {reference.service}: {error.message}"
+                raise
         return self._found[reference.text]
 
     def __repr__(self) -> str:

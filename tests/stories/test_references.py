@@ -419,7 +419,7 @@ coded: ref+vault://kv/shop/db?decode=base64#/coded
     wrong = shop(*VALS, "-f", "ref.yaml", env={"VAULT_TOKEN": "s.other"})
     assert "vault answers 403" in wrong.stderr
     assert "s.other" not in wrong.stderr
-    for address, message in (("", "which is not set"), ("http://example.org", "is not https")):
+    for address, message in (("", "which is not set"), ("http://example.org", "a reference to vault: it has an http address")):
         assert message in shop(*VALS, "-f", "ref.yaml", env={"VAULT_ADDR": address}).stderr
 
 
