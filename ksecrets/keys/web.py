@@ -141,11 +141,11 @@ class Origin:
         host, port = self._host, self._port
         proxy = self._proxy()
         if proxy is not None:
-            _, host, port = parts(proxy if "://" in proxy else "http://" + proxy)
+            host, port, login = _proxy_parts(proxy)
         kind = http.client.HTTPSConnection if self._scheme == "https" else http.client.HTTPConnection
         connection = kind(host, port, timeout=left)
         if proxy is not None:
-            connection.set_tunnel(self._host, self._port)
+            connection.set_tunnel(self._host, self._port, headers=login)
         stopper = Stopper(connection, deadline)
         try:
             with stopper:
@@ -158,7 +158,10 @@ class Origin:
                     connection.sock.do_handshake()
         except (OSError, http.client.HTTPException) as error:
             connection.close()
-            raise self._failure(error, deadline, stopper.stopped, connecting=True) from None
+            found = self._failure(error, deadline, stopper.stopped, connecting=True)
+            if proxy is not None:
+                found.message += f", through the proxy {host}:{port}"
+            raise found from None
         return connection
 
     def _context(self) -> Any:
@@ -254,6 +257,21 @@ class Stopper:
 def origin(text: str, access: Access) -> Origin:
     """The server, the same object for everybody in this process."""
     return access.kept(("origin", text), lambda: Origin(text, access.environ))
+
+
+def _proxy_parts(proxy: str) -> tuple[str, int, dict[str, str]]:
+    """Host and port of a proxy, and the header with which we log in to it. No message shows the password."""
+    scheme, found, rest = proxy.partition("://") if "://" in proxy else ("http", "://", proxy)
+    login, at, place = rest.rpartition("@")
+    if scheme != "http":
+        raise ServiceFailed(f"only proxies with http:// can be used, not {scheme[:10]}://", reason="unreachable")
+    _, host, port = parts(f"{scheme}{found}{place}")
+    if not at:
+        return host, port, {}
+    from binascii import b2a_base64
+    from urllib.parse import unquote_to_bytes
+
+    return host, port, {"Proxy-Authorization": "Basic " + b2a_base64(unquote_to_bytes(login), newline=False).decode()}
 
 
 def _content(response: HTTPResponse) -> bytes:

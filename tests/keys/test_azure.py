@@ -78,6 +78,7 @@ def azure(running: Azure) -> Iterator[Azure]:
     running.entra.lifetime = 3600
     running.entra.asked.clear()
     running.proxy.asked.clear()
+    running.proxy.logins.clear()
 
 
 class Forgetful(Access):
@@ -389,13 +390,22 @@ def test_a_certificate_for_another_name(azure: Azure) -> None:
 
 def test_a_proxy_that_refuses_and_one_that_is_passed_by(azure: Azure) -> None:
     key = AzureKey({"vault_url": "https://nowhere.vault.azure.net", "name": "k"}, Access(azure.environ()))
-    assert failure(key).reason == "unreachable"
+    error = failure(key)
+    assert (error.reason, "through the proxy 127.0.0.1:" in error.message) == ("unreachable", True)
     assert "nowhere.vault.azure.net:443" in azure.proxy.asked
     with silent() as nobody:
         settings = azure.environ(HTTPS_PROXY=f"http://127.0.0.1:{nobody.port}", NO_PROXY="example.org,.127.example")
         assert web.Origin("https://127.0.0.1:1", settings)._proxy() is None
         assert web.Origin("https://a.example.org", settings)._proxy() is None
         assert web.Origin("https://badexample.org", settings)._proxy() is not None
+
+
+def test_a_proxy_with_a_password(azure: Azure) -> None:
+    plain = azure.proxy.url.removeprefix("http://")
+    assert azure.key(HTTPS_PROXY=f"http://some%40body:p%2Fw@{plain}").wrap(KEY)
+    assert azure.proxy.logins == ["some@body:p/w"]
+    for proxy in (f"https://u:hunter2@{plain}", "http://u:hunter2@127.0.0.1:x", "socks5://u:hunter2@127.0.0.1:1"):
+        assert "hunter2" not in str(failure(azure.key(HTTPS_PROXY=proxy)))
 
 
 def test_no_certificate_authorities(azure: Azure, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ service was verified against what.
 
 from __future__ import annotations
 
+import base64
 import json
 import socket
 import ssl
@@ -155,6 +156,7 @@ class Proxy:
     def __init__(self, routes: dict[str, Standin]) -> None:
         self.routes = routes
         self.asked: list[str] = []
+        self.logins: list[str] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self._thread = threading.Thread(target=self._accept, daemon=True)
@@ -188,7 +190,12 @@ class Proxy:
                 if not chunk:
                     return
                 head += chunk
-            method, target, _ = head.split(b"\r\n", 1)[0].decode().split(" ")
+            line, *headers = head.decode().split("\r\n")
+            method, target, _ = line.split(" ")
+            for header in headers:
+                if header.lower().startswith("proxy-authorization: basic "):
+                    self.logins.append(base64.b64decode(header.split(" ")[2]).decode())
+                    self.logins = list(dict.fromkeys(self.logins))
             self.asked.append(target)
             standin = self.routes.get(target.removesuffix(":443"))
             if method != "CONNECT" or standin is None:
