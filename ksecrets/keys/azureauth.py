@@ -134,7 +134,7 @@ def _posted(tenant: str, form: dict[str, str], access: Access, deadline: float) 
         word = word if word.replace("_", "").isalpha() and len(word) < 40 else f"HTTP {reply.status}"
         reason = "credentials" if reply.status in (400, 401) else web.reason_of(reply.status)
         raise ServiceFailed(f"no token could be had from {host} ({word})", reason=reason, hint=_HINT)
-    found = reply.json()
+    found = reply.error_json()
     token, seconds = found.get("access_token"), str(found.get("expires_in", ""))
     if not isinstance(token, str) or not token.isascii() or not token.isprintable() or not seconds.isdigit():
         raise ServiceFailed(f"what {host} answered is no token", reason="answer")

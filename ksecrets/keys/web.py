@@ -50,7 +50,7 @@ class Reply:
         return found
 
     def error_json(self) -> dict[str, Any]:
-        """The body of a refusal as a JSON object; an empty one where it is anything else (a proxy in between)."""
+        """The body as a JSON object, an empty one where it is anything else: the page of a proxy in between."""
         try:
             return self.json()
         except ServiceFailed:

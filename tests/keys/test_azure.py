@@ -213,6 +213,31 @@ def test_an_expired_token_is_replaced(azure: Azure, monkeypatch: pytest.MonkeyPa
         assert len(azure.entra.asked) == tokens
 
 
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (Answer(200, {}), "answer"),
+        (Answer(200, b"<html>"), "answer"),
+        (Answer(200, {"access_token": "a\r\nX-Evil: 1", "expires_in": 60}), "answer"),
+        (Answer(200, {"access_token": "a", "expires_in": "soon"}), "answer"),
+        (Answer(400, {"error": "unauthorized_client", "error_description": SECRET}), "credentials"),
+        (Answer(400, {"error": SECRET + "\x1b[2J"}), "credentials"),
+        (Answer(429, {"error": "temporarily_unavailable"}), "throttled"),
+        (Answer(503, b"busy"), "unavailable"),
+        (Answer(302, b"", {"Location": "https://evil.example/"}), "answer"),
+    ],
+)
+def test_a_login_that_fails(answer: Answer, reason: str, azure: Azure, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each says that it was the login, and where, and nothing of what it was told there."""
+    monkeypatch.setattr("ksecrets.keys.remote.pause", lambda number: 0.01)
+    monkeypatch.setattr(azurekv.EntraId, "_token", lambda entra, form: answer)
+    error = failure(azure.key())
+    assert (error.reason, AUTHORITY in error.message) == (reason, True)
+    assert "\x1b" not in str(error)
+    assert azure.vault.asked == []
+    assert "evil.example:443" not in azure.proxy.asked
+
+
 def test_workload_identity(azure: Azure, tmp_path: Path) -> None:
     """AKS, GitHub: a token of theirs in a file, which is replaced while we run."""
     file = tmp_path / "token"

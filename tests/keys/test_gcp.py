@@ -22,7 +22,7 @@ from ksecrets.keys.crc32c import crc32c
 from ksecrets.keys.gcp import GcpKey, endpoint
 from ksecrets.keys.remote import Access, RemoteKey
 from tests.keys.contract import KEY
-from tests.keys.faulty import rewrite, silent, status
+from tests.keys.faulty import free_port, rewrite, silent, status
 from tests.keys.remote import RemoteContract
 from tests.keys.standins import gcpkms
 from tests.keys.standins.base import Answer, Asked, Standin
@@ -339,6 +339,17 @@ def test_credentials_that_are_not_taken(
     error = failure(key)
     assert (error.reason, "RefreshError" in error.message) == ("credentials", True)
     assert private_key.splitlines()[1] not in str(error)
+
+
+def test_a_token_endpoint_that_does_not_answer(server: GcpKms, private_key: str) -> None:
+    """It is said that the token is what could not be had, and from where."""
+    info = {"type": "service_account", "client_email": "a@b", "private_key_id": "1", "private_key": private_key}
+    info["token_uri"] = f"http://127.0.0.1:{free_port()}/token"
+    key = GcpKey({"resource_id": server.add("gone")}, without_token(server, GOOGLE_CREDENTIALS=json.dumps(info)))
+    error = failure(key)
+    assert error.reason == "unreachable"
+    assert "no token could be had: http://127.0.0.1:" in error.message
+    assert server.asked == []
 
 
 @pytest.mark.parametrize("text", ["{", "/nonexistent/key.json", '{"type": "smoke"}', "[]"])

@@ -19,6 +19,7 @@ from tests.keys.faulty import silent
 from tests.keys.standins.azurekv import AUTHORITY, CRYPTO_USER, TENANT, VAULT, EntraId, KeyVault
 from tests.keys.standins.base import Proxy, write_authority
 from tests.keys.standins.gcpkms import GcpKms
+from tests.unit.cli.test_start import modules
 
 TEXT = "a: 1.10 # note\nb: [two]\n"
 
@@ -170,6 +171,20 @@ def test_gits_drivers_stay_on_this_machine(gcp: GcpKms, cli: Cli, repo: Repo) ->
     gcp.asked.clear()
     assert "1.10" not in cli("git", "textconv", file).stdout
     assert gcp.asked == []
+
+
+@pytest.mark.parametrize("service", ["gcp", "azure"])
+def test_no_sdk_is_loaded_for_a_read(
+    service: str, cli: Cli, repo: Repo, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """With what CI gives (an access token, a service principal), a `get` pays for HTTP and nothing of the clouds."""
+    request.getfixturevalue(service)
+    put_rules(repo, f"ksecrets-{service}")
+    file = repo.write("ours.yaml", TEXT)
+    cli("encrypt", "-i", file).ok()
+    names = {name.split(".")[0] for name in modules(tmp_path, "get", str(file), "a")}
+    assert "http" in names
+    assert names & {"google", "azure", "msal", "requests", "urllib3", "grpc", "jwt", "asyncio", "click"} == set()
 
 
 def test_a_failure_names_key_and_file_and_writes_nothing(gcp: GcpKms, cli: Cli, repo: Repo) -> None:
