@@ -14,7 +14,7 @@ import os
 import sys
 
 from ksecrets.errors import EXIT_INTERRUPTED, KsecretsError, UsageError
-from ksecrets.helm import arguments
+from ksecrets.helm import arguments, confine
 from ksecrets.helm.address import STDIN
 from ksecrets.helm.messages import say, say_error, say_notes
 from ksecrets.helm.settings import Settings
@@ -23,6 +23,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ksecrets import Session
     from ksecrets.helm.address import Address
     from ksecrets.helm.handover import Handover
     from ksecrets.helm.sources import Sources
@@ -108,6 +109,7 @@ def _helm(argv: list[str], settings: Settings) -> int:
     with Handover() as handover:
         try:
             with Sources(settings, session) as sources:
+                _ask_ahead(argv, settings, session)
                 words = arguments.rewrite(argv, _Replacing(sources, handover, arguments.verb(argv)))
                 words = _without_secrets(words, sources, handover)
         finally:
@@ -121,6 +123,25 @@ def _helm(argv: list[str], settings: Settings) -> int:
 
             words = arguments.with_options(words, evaluate.words(settings, environ))
         return handover.become([settings.helm, *words], environ)
+
+
+def _ask_ahead(argv: list[str], settings: Settings, session: Session) -> None:
+    """Have key services asked for all files side by side. What is wrong with one is said when its turn comes."""
+    found: list[str] = []
+
+    def note(address: Address, _set_file: bool) -> str:
+        plain = not (address.literal or address.is_url or address.key is not None or address.file == STDIN)
+        if plain and os.path.isfile(address.file):
+            try:
+                confine.check_file(address.file, settings)
+                found.append(address.file)
+            except KsecretsError:
+                pass
+        return address.text
+
+    arguments.rewrite(argv, note)
+    if len(found) > 1 and not settings.keyrings:
+        session.open_ahead(found)
 
 
 def _without_secrets(argv: list[str], sources: Sources, handover: Handover) -> list[str]:

@@ -8,7 +8,6 @@ question where the service cannot be reached at all.
 
 from __future__ import annotations
 
-from ksecrets.envelope.parallel import each
 from ksecrets.envelope.wrap import unwrap
 from ksecrets.errors import KsecretsError
 from ksecrets.files.open import read_metadata
@@ -47,6 +46,10 @@ def open_ahead(paths: Sequence[str], session: Session) -> None:
                     wanted.append((metadata, asked))
         except (KsecretsError, OSError):
             continue  # said when it is this file's turn
+    if not wanted:
+        return
+    from ksecrets.envelope.parallel import each
+
     for (metadata, _), found in zip(wanted, each(_open, wanted), strict=True):
         if isinstance(found, bytes):
             session.keep_key(metadata, found)

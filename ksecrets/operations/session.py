@@ -15,7 +15,7 @@ from ksecrets.values.cipher import DataKey
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from ksecrets.envelope.metadata import Metadata
     from ksecrets.envelope.recipient import Recipient
@@ -248,6 +248,12 @@ class Session:
     def asks_services(self) -> bool:
         """Whether a key service was needed in this run."""
         return self._access is not None
+
+    def open_ahead(self, paths: Sequence[str]) -> None:
+        """Ask key services for the data keys of these files side by side (operations/ahead.py)."""
+        from ksecrets.operations.ahead import open_ahead
+
+        open_ahead(list(dict.fromkeys(paths)), self)
 
     def has_key(self, metadata: Metadata) -> bool:
         """Whether the data key of this metadata was opened in this run."""

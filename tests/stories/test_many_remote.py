@@ -141,3 +141,21 @@ def test_a_service_that_cannot_be_reached_costs_its_time_once(repo: Repo, cli: C
     assert failed.code != 0
     assert "30 failed" in failed.stderr
     assert {name: (repo.path / name).read_bytes() for name in names} == before
+
+
+def test_helm_gets_its_files_side_by_side(repo: Repo, cli: Cli, kms: Kms, helm4: str) -> None:
+    names = files(repo, 12)
+    chart = repo.path / "chart"
+    (chart / "templates").mkdir(parents=True)
+    (chart / "Chart.yaml").write_text("apiVersion: v2\nname: app\nversion: 0.1.0\n")
+    (chart / "templates/a.yaml").write_text("value: {{ .Values.db.password }}\n")
+    kms.latency = 0.4
+    kms.most = 0
+    words = [word for name in names for word in ("-f", name)]
+    began = time.monotonic()
+    done = cli("helm", "wrap", "template", "x", chart, *words, env={"HELM_BIN": helm4})
+    took = time.monotonic() - began
+    assert "value: correct horse" in done.ok().stdout
+    assert kms.asked["Decrypt"] == len(names)
+    assert kms.most > 4
+    print(f"helm with {len(names)} files took {took:.1f} s; one after the other, {len(names) * kms.latency:.1f} s")
