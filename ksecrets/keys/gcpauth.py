@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
     from ksecrets.keys.remote import Access
 
-_SCOPES = ("https://www.googleapis.com/auth/cloudkms",)
+# as Google's own clients: what the token may do is for IAM to say (references to Secret Manager use it, too)
+_SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
 _LARGEST_FILE = 1 << 20
 _KEPT = "gcp-credentials"
 # the metadata server is next to us; elsewhere nobody answers at its address

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -287,6 +288,9 @@ def test_a_service_account(how: str, server: GcpKms, tokens: Tokens, private_key
     key = GcpKey({"resource_id": server.add(how)}, without_token(server, **settings))
     assert key.open(key.wrap(KEY).enc) == KEY
     assert [asked.path for asked in tokens.asked] == ["/token"]  # one token for both
+    claims = parse_qs(tokens.asked[0].body.decode())["assertion"][0].split(".")[1]
+    said = json.loads(base64.urlsafe_b64decode(claims + "=="))
+    assert (said["scope"], said["aud"]) == ("https://www.googleapis.com/auth/cloud-platform", f"{tokens.url}/token")
 
 
 def test_workload_identity_federation(server: GcpKms, tokens: Tokens, tmp_path: Path) -> None:
