@@ -9,6 +9,7 @@ from ksecrets.files.open import BOM, open_text, read_metadata
 from ksecrets.files.sopsreads import watch
 from ksecrets.operations.findings import Finding
 from ksecrets.operations.inspect import Inspected
+from ksecrets.operations.ordinary import is_ordinary
 from ksecrets.operations.reading import FINISH_MERGE, REQUIRE_SEAL, conflict_line
 from ksecrets.rules.policy import identity
 from ksecrets.rules.selector import Selector
@@ -265,6 +266,8 @@ def _chosen(seen: Inspected, policy: Policy | None) -> bool:
 def _dialects(done: Examined, seen: Inspected, text: str, opened: Opened | None) -> None:
     """What Helm, sops and Flux do not agree on, and what sops refuses; of tokens nothing is known."""
     text = text.removeprefix(BOM)
+    if opened is not None and is_ordinary(text):
+        return
     reasons: list[str] = []
     selector = Selector(*seen.metadata.selector)
     choice = Choice(selector, yaml.scan(text) if selector.by_comment else ())

@@ -46,7 +46,7 @@ class Config:
     the recipients' names in it. pending, environments: by name.
     """
 
-    __slots__ = ("environments", "file", "groups", "pending", "recipients", "sops_compatible")
+    __slots__ = ("_names", "environments", "file", "groups", "pending", "recipients", "sops_compatible")
 
     def __init__(self, file: str) -> None:
         self.file = file
@@ -55,6 +55,7 @@ class Config:
         self.groups: dict[str, tuple[str, ...]] = {}
         self.pending: dict[str, Pending] = {}
         self.environments: dict[str, Environment] = {}
+        self._names: dict[tuple[object, ...], str] | None = None  # by key; once all recipients are there
 
     def environment_of(self, path: str) -> Environment | None:
         """The environment of a file (path below the top, parts joined by `/`), or None where no rule names it.
@@ -78,10 +79,10 @@ class Config:
 
     def name_of(self, service: str, fields: Mapping[str, str]) -> str | None:
         """The name of the recipient with this key, if it has one (fields as in metadata; more may be there)."""
-        for reader in self.recipients.values():
-            if reader.same_key(service, fields):
-                return reader.name
-        return None
+        if self._names is None:
+            named = reversed(self.recipients.values())  # of two names for one key, the first
+            self._names = {identity(reader.service, reader.fields): reader.name for reader in named}
+        return self._names.get(identity(service, fields))
 
     def check(self) -> None:
         """What `parse` leaves for later because it is dear: that every regular expression can be used."""

@@ -3,7 +3,8 @@
 The rules are those of git's `wildmatch` with WM_PATHNAME (gitignore(5), "PATTERN FORMAT", and `:(glob)` in
 gitglossary(7)), byte for byte: `?` is one byte of UTF-8. A pattern is compiled to the states of a small automaton
 that are all tried at once, as bits of one integer, so that no pattern can make matching slow: the time is the
-length of the path times the length of the pattern, `**/**/**` included.
+length of the path times the length of the pattern, `**/**/**` included. What a state and a byte lead to is kept, so
+that of many paths each costs a look-up a byte.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 _SLASH: Final = 0x2F
 _ALL: Final = frozenset(range(256))
 _IN_FOLDER: Final = _ALL - {_SLASH}
+_KEPT: Final = 1 << 14  # steps; far more than honest patterns and paths have
 
 _CLASSES: Final = {
     b"alnum": b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz",
@@ -37,7 +39,18 @@ _CLASSES: Final = {
 class Glob:
     """One compiled pattern. `matches(path)` takes a path below the top, parts joined by `/`."""
 
-    __slots__ = ("_accept", "_loops", "_moves", "_prefix", "_skip_one", "_skip_two", "_start", "_suffix", "pattern")
+    __slots__ = (
+        "_accept",
+        "_known",
+        "_loops",
+        "_moves",
+        "_prefix",
+        "_skip_one",
+        "_skip_two",
+        "_start",
+        "_suffix",
+        "pattern",
+    )
 
     def __init__(self, pattern: str) -> None:
         """Raises ConfigError where git would accept the pattern and never match anything with it."""
@@ -45,6 +58,7 @@ class Glob:
         states = _Parser(pattern).states()
         self._moves = [0] * 256  # byte -> the states that it moves on from
         self._loops = [0] * 256  # byte -> the states that it stays in
+        self._known: dict[int, int] = {}  # states and byte, as one number -> the states behind it
         self._skip_one = 0
         self._skip_two = 0
         for index, (advance, loop, skips) in enumerate(states):
@@ -76,8 +90,15 @@ class Glob:
         if not text.startswith(self._prefix) or not text.endswith(self._suffix):
             return False
         now = self._start
+        known = self._known
         for byte in text:
-            now = self._closure(((now & self._moves[byte]) << 1) | (now & self._loops[byte]))
+            step = now << 8 | byte
+            found = known.get(step)
+            if found is None:
+                found = self._closure(((now & self._moves[byte]) << 1) | (now & self._loops[byte]))
+                if len(known) < _KEPT:
+                    known[step] = found
+            now = found
             if not now:
                 return False
         return bool(now & self._accept)
