@@ -18,8 +18,6 @@ from ksecrets.helm.messages import say_error, say_notes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from ksecrets.helm.settings import Settings
 
 VERB = "post-renderer"
@@ -41,8 +39,8 @@ def words(settings: Settings, environ: dict[str, str]) -> list[str]:
     if _major(settings.helm) >= 4:
         name = _PLUGIN
         here = os.path.dirname(os.path.abspath(__file__))
-        plugins = [environ.get("HELM_PLUGINS", ""), os.path.join(here, "post-renderer")]
-        environ["HELM_PLUGINS"] = os.pathsep.join(filter(None, plugins))
+        theirs = environ.get("HELM_PLUGINS") or _ask(settings.helm, "env", "HELM_PLUGINS")
+        environ["HELM_PLUGINS"] = os.pathsep.join(filter(None, [theirs, os.path.join(here, "post-renderer")]))
         environ[_PROGRAM] = program
         if os.name != "nt":
             ours = os.dup(2)
@@ -84,14 +82,18 @@ def main(settings: Settings) -> int:
 
 def _major(helm: str) -> int:
     """The first number of Helm's version. Raises KsecretsError where Helm does not say it."""
-    import subprocess
-
-    argv: Sequence[str] = [helm, "version", "--template", "{{.Version}}"]
-    try:
-        done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, check=False)
-    except OSError as error:
-        raise KsecretsError(f"cannot start {helm}: {error.strerror}", hint="set HELM_BIN") from None
-    number = done.stdout.decode("ascii", "replace").lstrip("v").partition(".")[0]
+    number = _ask(helm, "version", "--template", "{{.Version}}").lstrip("v").partition(".")[0]
     if not number.isdigit():
         raise KsecretsError(f"{helm} does not say its version")
     return int(number)
+
+
+def _ask(helm: str, *argv: str) -> str:
+    """What Helm prints, without the spaces around it. Raises KsecretsError."""
+    import subprocess
+
+    try:
+        done = subprocess.run([helm, *argv], stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    except OSError as error:
+        raise KsecretsError(f"cannot start {helm}: {error.strerror}", hint="set HELM_BIN") from None
+    return done.stdout.decode(sys.getfilesystemencoding(), "replace").strip()

@@ -2,8 +2,9 @@
 
 A reference in ``--set password=vals!ref+...`` is resolved by us, and Helm gets the result by a file in memory:
 
-- A string goes by ``--set-file`` with the same key, and an empty string stays in its place. Helm goes by all of
-  `--set-file` after `--set` and `--set-string`, so a secret that a later option overwrites is not handed over at all.
+- A string, also one within ``--set-json``, goes by ``--set-file`` with the same key, and an empty string stays in its
+  place. Helm goes by all of `--set-file` after `--set` and `--set-string`, so a secret that a later option overwrites
+  is not handed over at all.
 - What Helm would take for a number, true, false or null (pkg/strvals, typedVal) goes by a last values file, where
   no earlier option sets the same path and Helm prints the number alike (from a file it is a float64, which it prints
   as 1e+06); else it goes as a string.
@@ -54,16 +55,21 @@ class Plan:
 
 
 class _Entry:
-    """One ``key=value``. values: one text, or those of a list; None where it is not ours to look at."""
+    """One ``key=value``. values: one text, or those of a list, or the strings in JSON.
 
-    __slots__ = ("is_list", "key", "path", "values", "written")
+    inside: for JSON, where each of the values stands in `data`; None for a key of a mapping.
+    """
 
-    def __init__(self, key: str, path: Path, written: str, values: list[str] | None, is_list: bool = False) -> None:
+    __slots__ = ("data", "inside", "is_list", "key", "path", "values", "written")
+
+    def __init__(self, key: str, path: Path, written: str, values: list[str], is_list: bool = False) -> None:
         self.key = key
         self.path = path
         self.written = written
         self.values = values
         self.is_list = is_list
+        self.data: object = None
+        self.inside: list[Path | None] = []
 
 
 def plan(options: Sequence[tuple[str, str]], resolve: Resolve) -> Plan:
@@ -78,15 +84,15 @@ def plan(options: Sequence[tuple[str, str]], resolve: Resolve) -> Plan:
         entries = parsed[number]
         new: list[str] = []
         for position, entry in enumerate(entries):
-            if entry.values is None or option == "set-file":
+            if option == "set-file":
                 new.append(entry.written)
                 continue
             results = [resolve(value, entry.key) for value in entry.values]
             if not any(results):
                 new.append(entry.written)
                 continue
-            if option in (_JSON, _LITERAL):
-                new.append(_in_place(made, options, parsed, (number, position), entry, results))
+            if option == _JSON and entry.inside:
+                new.append(_in_json(made, options, parsed, (number, position), entry, results))
                 continue
             only = results[0]
             if not entry.is_list and only is not None and only.secret and option == "set":
@@ -112,16 +118,12 @@ def _in_place(
     """The entry as it stands in the command line, its secrets left out and noted in `made`."""
     option = options[at[0]][0]
     values = []
-    assert entry.values is not None
     for index, (value, result) in enumerate(zip(entry.values, results, strict=True)):
         if result is None or not result.secret:
             values.append(value if result is None else result.text)
             continue
         if option in (_JSON, _LITERAL):
-            raise UsageError(
-                f"a reference in --{option} {entry.key} cannot be handed to Helm without standing in its command line",
-                hint="use --set-string, or a values file",
-            )
+            raise _impossible(option, entry.key)
         values.append("")
         path: Path = (*entry.path, index) if entry.is_list else entry.path
         if not _overwritten(options, parsed, at, path):
@@ -129,11 +131,56 @@ def _in_place(
             made.files.append((at[0], key, result.text))
     if option == _LITERAL:
         return f"{entry.key}={values[0]}"
-    if option == _JSON:
-        return entry.written
     if entry.is_list:
         return entry.key + "={" + ",".join(_escaped(value, ",}") for value in values) + "}"
     return f"{entry.key}={_escaped(values[0], ',')}"
+
+
+def _in_json(
+    made: Plan,
+    options: Sequence[tuple[str, str]],
+    parsed: list[list[_Entry]],
+    at: tuple[int, int],
+    entry: _Entry,
+    results: list[Resolved | None],
+) -> str:
+    """The same for a value of --set-json: its secret strings are empty, and set where they stand."""
+    import json
+
+    for inside, result in zip(entry.inside, results, strict=True):
+        if result is None:
+            continue
+        if not inside or "" in inside:  # a key of a mapping; all of the value; or a key that --set-file cannot name
+            raise _impossible(_JSON, entry.key)
+        _exchange(entry.data, inside, "" if result.secret else result.text)
+        if result.secret and not _overwritten(options, parsed, at, (*entry.path, *inside)):
+            made.files.append((at[0], (entry.key + _written(inside)).removeprefix("."), result.text))
+    text = json.dumps(entry.data, ensure_ascii=False)
+    return f"{entry.key}={text}" if entry.key else text
+
+
+def _impossible(option: str, key: str) -> UsageError:
+    return UsageError(
+        f"a reference in --{option} {key} cannot be handed to Helm without standing in its command line",
+        hint="use --set-string, or a values file",
+    )
+
+
+def _exchange(tree: object, path: Path, text: str) -> None:
+    for part in path[:-1]:
+        tree = tree[part]  # type: ignore[index]
+    tree[path[-1]] = text  # type: ignore[index]
+
+
+def _written(path: Path) -> str:
+    """A path below a key, in Helm's writing."""
+    return "".join(f"[{part}]" if isinstance(part, int) else "." + _escaped_key(part) for part in path)
+
+
+def _escaped_key(key: str) -> str:
+    for letter in "\\.[=,":
+        key = key.replace(letter, "\\" + letter)
+    return key
 
 
 def _order(options: Sequence[tuple[str, str]], at: tuple[int, int]) -> tuple[int, int, int]:
@@ -252,12 +299,12 @@ def _key(text: str, at: int) -> tuple[Path, int] | None:
 
 
 def _json(text: str) -> list[_Entry]:
-    """The entries of --set-json; every string in a value is looked at, with the path of the entry."""
+    """The entries of --set-json, with every string in their values."""
     import json
 
     if text.lstrip().startswith("{"):
         try:
-            return [_Entry("", (), text, list(_strings(json.loads(text))))]
+            return [_json_entry("", (), text, json.loads(text))]
         except ValueError:
             return [_Entry("", (), text, [text])]
     entries: list[_Entry] = []
@@ -274,22 +321,31 @@ def _json(text: str) -> list[_Entry]:
             value, end = json.JSONDecoder().raw_decode(text, begin)
         except ValueError:
             return [*entries, _Entry(key, path, text[start:], [text[begin:]])]
-        entries.append(_Entry(key, path, text[start:end], list(_strings(value))))
+        entries.append(_json_entry(key, path, text[start:end], value))
         rest = text[end:].lstrip()
         at = len(text) - len(rest[1:] if rest.startswith(",") else rest)
     return entries
 
 
-def _strings(value: object) -> Iterator[str]:
+def _json_entry(key: str, path: Path, written: str, data: object) -> _Entry:
+    strings = list(_strings(data, ()))
+    entry = _Entry(key, path, written, [text for _, text in strings])
+    entry.data = data
+    entry.inside = [inside for inside, _ in strings]
+    return entry
+
+
+def _strings(value: object, path: Path) -> Iterator[tuple[Path | None, str]]:
+    """Every string in a value, with its path; keys of mappings with None."""
     if isinstance(value, str):
-        yield value
+        yield path, value
     elif isinstance(value, dict):
         for key, each in value.items():
-            yield key
-            yield from _strings(each)
+            yield None, key
+            yield from _strings(each, (*path, key))
     elif isinstance(value, list):
-        for each in value:
-            yield from _strings(each)
+        for index, each in enumerate(value):
+            yield from _strings(each, (*path, index))
 
 
 def _escaped(value: str, special: str) -> str:

@@ -110,11 +110,13 @@ def test_values_of_set(shop: Shop) -> None:
             "order=vals!ref+echo://set",
         ),
         *("--set-file", "file=secret.txt", "--set", "mixed=x ref+echo://ab+ y"),
+        *("--set-json", 'json={"k.e,y": ["ref+echo://in", 1.10, null], "n": 12345678}'),
     ]
     got = shop.values(*VALS, *argv)
     assert got["a"] == {"text": AWKWARD, "port": 87, "string": "87"}
     assert got["list"] == ["x", "second", ","]
     assert (got["over"], got["under"], got["order"], got["file"]) == ("won", "won", "set", AWKWARD)
+    assert got["json"] == {"k.e,y": ["in", 1.1, None], "n": 12345678}
     assert (got["big"], got["on"], got["mixed"]) == ("12345678", True, "x ab y")
     without = shop.values("secrets", "template", "r", "app", "--set", "order=vals!ref+echo://own", "--set", "a=b!c")
     assert (without["order"], without["a"]) == ("own", "b!c")
@@ -419,7 +421,7 @@ coded: ref+vault://kv/shop/db?decode=base64#/coded
     wrong = shop(*VALS, "-f", "ref.yaml", env={"VAULT_TOKEN": "s.other"})
     assert "vault answers 403" in wrong.stderr
     assert "s.other" not in wrong.stderr
-    for address, message in (("", "which is not set"), ("http://example.org", "a reference to vault: it has an http address")):
+    for address, message in (("", "which is not set"), ("http://example.org", "vault: it has an http address")):
         assert message in shop(*VALS, "-f", "ref.yaml", env={"VAULT_ADDR": address}).stderr
 
 

@@ -43,6 +43,11 @@ def planned(line: str) -> tuple[str, list[tuple[str, str]], dict[str, object]]:
         ("--set a=b=c --set x=y,z=", "--set a=b=c --set x=y,z="),
         ("--set a={b,c --set x --set [0]=y", "--set a={b,c --set x --set [0]=y"),
         ('--set-json a={"b":"c"},d=[1]', '--set-json a={"b":"c"},d=[1]'),
+        ('--set-json a={"b":["<s>"]}', '--set-json a={"b": [""]} --set-file a.b[0]=FILE<s>'),
+        ('--set-json {"a":{"b.c":"<s>"},"d":1}', '--set-json {"a": {"b.c": ""}, "d": 1} --set-file a.b\\.c=FILE<s>'),
+        ('--set-json a=[{"b":"<s>"}],c=1', '--set-json a=[{"b": ""}],c=1 --set-file a[0].b=FILE<s>'),
+        ('--set-json a={"b":"<s>"} --set a.b=x', '--set-json a={"b": ""} --set a.b=x'),
+        ('--set-json a={"b":"=x"}', '--set-json a={"b": "x"}'),
         ("diff upgrade --set a=<s> --no", "diff upgrade --set a= --set-file a=FILE<s> --no"),
     ],
 )
@@ -99,7 +104,10 @@ def test_numbers_and_truths_keep_their_type_where_nothing_is_in_the_way(
     assert (tree, after) == (typed, texts)
 
 
-@pytest.mark.parametrize("line", ['--set-json a={"b":["<s>"]}', '--set-json {"a":"<s>"}', "--set-literal a=<s>"])
+@pytest.mark.parametrize(
+    "line",
+    ['--set-json a="<s>"', '--set-json {"<s>":"a"}', '--set-json {"":"<s>"}', "--set-json <s>", "--set-literal a=<s>"],
+)
 def test_where_a_secret_cannot_be_handed_over(line: str) -> None:
     with pytest.raises(UsageError, match="cannot be handed to Helm"):
         planned(line)
