@@ -317,25 +317,25 @@ def test_services_can_be_named_and_narrowed(shop: Shop, tmp_path: Path) -> None:
     vals.write_text('#!/bin/sh\nenv | grep -c AGE_KEY >&2\necho "$1 $2" >&2\nprintf "of vals"\n')
     vals.chmod(0o755)
     path = {"PATH": f"{vals.parent}{os.pathsep}{os.environ['PATH']}"}
-    write(shop, "ref.yaml", "x: ref+awsssm://shop/key#/a\n")
+    write(shop, "ref.yaml", "x: ref+doppler://shop/key#/a\n")
     write(shop, "own.yaml", "x: ref+echo://ab\n")
     refused = shop(*VALS, "-f", "ref.yaml", env=path)
-    assert "hint: where that is wanted: KSECRETS_REFERENCES=awsssm\n" in refused.stderr
-    for env in ({**path, "KSECRETS_REFERENCES": "echo, awsssm"}, {"HELM_SECRETS_VALS_PATH": str(vals)}):
+    assert "hint: where that is wanted: KSECRETS_REFERENCES=doppler\n" in refused.stderr
+    for env in ({**path, "KSECRETS_REFERENCES": "echo, doppler"}, {"HELM_SECRETS_VALS_PATH": str(vals)}):
         done = shop(*VALS, "-f", "ref.yaml", "-f", "own.yaml", env=env)
         assert '\\"x\\":\\"ab\\"' in done.stdout, done.stderr
         done = shop(*VALS, "-f", "ref.yaml", env=env)
         assert '\\"x\\":\\"of vals\\"' in done.stdout
-        assert done.stderr == "0\nget ref+awsssm://shop/key#/a\n"
-    for allowed in ("", "awsssm"):
+        assert done.stderr == "0\nget ref+doppler://shop/key#/a\n"
+    for allowed in ("", "doppler"):
         done = shop(*VALS, "-f", "own.yaml", env={"KSECRETS_REFERENCES": allowed})
         assert "references to echo are not allowed here" in done.stderr
-    gone = shop(*VALS, "-f", "ref.yaml", env={"KSECRETS_REFERENCES": "awsssm", "PATH": "/usr/bin:/bin"})
-    assert "a reference to awsssm needs vals, which is not on the PATH" in gone.stderr
+    gone = shop(*VALS, "-f", "ref.yaml", env={"KSECRETS_REFERENCES": "doppler", "PATH": "/usr/bin:/bin"})
+    assert "a reference to doppler needs vals, which is not on the PATH" in gone.stderr
     planted = shop.folder / "vals"
     planted.symlink_to(vals)
-    relative = shop(*VALS, "-f", "ref.yaml", env={"KSECRETS_REFERENCES": "awsssm", "PATH": ".:/usr/bin:/bin"})
-    assert "a reference to awsssm needs vals, which is not on the PATH" in relative.stderr
+    relative = shop(*VALS, "-f", "ref.yaml", env={"KSECRETS_REFERENCES": "doppler", "PATH": ".:/usr/bin:/bin"})
+    assert "a reference to doppler needs vals, which is not on the PATH" in relative.stderr
 
 
 # -- Vault, Kubernetes -------------------------------------------------------------------------------------------------
