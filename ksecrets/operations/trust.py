@@ -47,7 +47,7 @@ _VARIABLES = {
     "SOPS_HUAWEICLOUD_KMS_IDS": "hckms",
 }
 # What is no part of where a key is: it travels with the question, and the service judges it.
-_IGNORED = {"kms": ("context",)}
+_IGNORED = {"kms": ("context",), "pkcs11": ("algorithm",)}
 
 
 class Trust:

@@ -366,6 +366,19 @@ def test_a_file_for_a_token_alone(rules: Path, cli: Cli, repo: Repo) -> None:
     assert "999999" not in done.stderr
 
 
+def test_a_token_is_asked_only_where_the_users_side_names_it(hsm: Hsm, cli: Cli, repo: Repo) -> None:
+    """A configuration that nobody committed is not the user's side; a variable of theirs is."""
+    repo.write(".ksecrets.yaml", RULES.format(age="age1494dxhqw8q57gzggrcjdqrdhyr7x2ydmgh3kdcr7n7w3q3kns56s8v5kqs"))
+    file = repo.write("s.yaml", "a: b\n")
+    done = cli("encrypt", "-i", file)
+    assert (done.code, "not asked" in done.stderr) == (1, True)
+    assert file.read_text() == "a: b\n"
+    mine = {"KSECRETS_TRUSTED_KEYS": "pkcs11:token=prod%20eu;object=one"}
+    cli("encrypt", "-i", file, env=mine).ok()
+    assert cli("get", file, "a", env=mine).ok().stdout == "b"
+    assert cli("get", file, "a").code == 4
+
+
 def test_the_pin_goes_to_no_child(hsm: Hsm) -> None:
     from ksecrets.keys.identities import child_environment
 
