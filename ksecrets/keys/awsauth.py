@@ -184,11 +184,17 @@ def post(
     deadline: float,
 ) -> web.Reply:
     """One signed request to a service in a region. Raises ServiceFailed as `web.Origin.ask`."""
-    origin = web.origin(endpoint(service, region, access.environ), access)
+    origin = _server(endpoint(service, region, access.environ), access)
     signed = dict(headers)
     if who is not None:
         signed.update(signature(who, service, region, host_of(origin.text), headers, body, time.gmtime()))
     return origin.ask("POST", "/", deadline=deadline, headers=signed, body=body)
+
+
+def _server(address: str, access: Access) -> web.Origin:
+    own = access.environ.get("AWS_CA_BUNDLE")
+    environ = {**access.environ, "SSL_CERT_FILE": own} if own else access.environ
+    return access.kept(("aws", address), lambda: web.Origin(address, environ))
 
 
 def endpoint(service: str, region: str, environ: Mapping[str, str]) -> str:

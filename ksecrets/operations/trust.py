@@ -19,6 +19,8 @@ from __future__ import annotations
 import os
 
 from ksecrets.errors import ConfigError, KsecretsError
+from ksecrets.keys import LOCAL
+from ksecrets.operations.asked import VARIABLES
 from ksecrets.rules import FILE, SOPS_FILE, fields
 
 TYPE_CHECKING = False
@@ -38,14 +40,6 @@ _KEYS_SETTING, _REMOTE_SETTING = "ksecrets.trustedkey", "ksecrets.remotekeys"
 _TRUE = ("true", "yes", "on", "1")
 HINT = "if the key is yours: git config --global --add ksecrets.trustedKey KEY, or name it in KSECRETS_TRUSTED_KEYS"
 
-# sops's variables that name readers on a network, and whose they are
-_VARIABLES = {
-    "SOPS_KMS_ARN": "aws-kms",
-    "SOPS_GCP_KMS_IDS": "gcp-kms",
-    "SOPS_AZURE_KEYVAULT_URLS": "azure-kv",
-    "SOPS_VAULT_URIS": "hc-vault",
-    "SOPS_HUAWEICLOUD_KMS_IDS": "hckms",
-}
 # What is no part of where a key is: it travels with the question, and the service judges it.
 _IGNORED = {"kms": ("context",), "pkcs11": ("algorithm",)}
 
@@ -115,8 +109,8 @@ class Trust:
 
 def own_keys(environ: Mapping[str, str]) -> Iterator[Key]:
     """The keys that the user's environment names. Raises ConfigError for what is no key."""
-    for name, service in _VARIABLES.items():
-        for text in environ.get(name, "").split(","):
+    for name, service in VARIABLES.items():
+        for text in environ.get(name, "").split(",") if fields.SERVICES[service] not in LOCAL else ():
             if text.strip():
                 yield fields.from_url(service, text.strip())
     for text in environ.get(KEYS_VARIABLE, "").split():

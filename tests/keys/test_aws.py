@@ -347,3 +347,28 @@ def test_a_faulty_stanza_is_not_sent(aws: Aws) -> None:
             with pytest.raises(ServiceFailed, match="damaged"):
                 RemoteIdentity(key).unwrap([Stanza("kms", {"arn": ARN, "enc": enc})])
         assert proxy.seen == []
+
+
+def test_the_authorities_of_the_aws_command_line(aws: Aws, tmp_path: Path) -> None:
+    """AWS_CA_BUNDLE, with a real TLS connection in between; without it, and with another one, nothing is sent."""
+    import ssl
+
+    import trustme
+
+    authority, other = trustme.CA(), trustme.CA()
+    for name, each in (("ours.pem", authority), ("other.pem", other)):
+        each.cert_pem.write_to_path(str(tmp_path / name))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    with faulty(aws.url) as proxy:
+        proxy._server.socket = context.wrap_socket(proxy._server.socket, server_side=True)
+        environ = {**aws.environ(), "AWS_ENDPOINT_URL": proxy.url.replace("http:", "https:")}
+        fields = {"arn": aws.new_key()}
+        key = AwsKey(fields, Access({**environ, "AWS_CA_BUNDLE": str(tmp_path / "ours.pem")}))
+        assert key.open(key.wrap(KEY).enc) == KEY
+        assert len(proxy.seen) == 2
+        for bundle in ({}, {"AWS_CA_BUNDLE": str(tmp_path / "other.pem")}):
+            with pytest.raises(ServiceFailed, match="certificate") as caught:
+                AwsKey(fields, Access({**environ, **bundle})).wrap(KEY)
+            assert caught.value.reason == "tls"
+        assert len(proxy.seen) == 2
