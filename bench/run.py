@@ -61,6 +61,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="a few pairs; print only")
     parser.add_argument("--pairs", type=int, help="rounds for small things; large ones get a part (default 30)")
     parser.add_argument("--only", choices=list(ROWS), action="append", help="only these rows; print only")
+    parser.add_argument("--update", action="store_true", help="with --only: into a section of the page")
     parser.add_argument("--helm-secrets", metavar="FOLDER", help="a checkout of helm-secrets, for the rows of Helm")
     options = parser.parse_args()
 
@@ -94,10 +95,23 @@ def main() -> int:
             os.chdir(_ROOT)
         table = _machine(bench) + "\n\n" + _table(rows)
     print(table)
-    if not (options.quick or options.only):
+    if options.update and options.only:
+        page = _PAGE.read_text(encoding="utf-8")
+        _PAGE.write_text(_with_section(page, f"## {', '.join(options.only)}", table), encoding="utf-8")
+    elif not (options.quick or options.only):
         _PAGE.parent.mkdir(exist_ok=True)
         _PAGE.write_text(_HEAD + table + _TAIL, encoding="utf-8")
     return 0
+
+
+def _with_section(page: str, heading: str, table: str) -> str:
+    """The page with a section of this heading and table: in the place of the one that it has, or at its end."""
+    section = f"{heading}\n\n{table}"
+    start = page.find(f"{heading}\n")
+    if start < 0:
+        return f"{page.rstrip()}\n\n{section}"
+    end = page.find("\n## ", start)
+    return page[:start] + section + ("" if end < 0 else page[end:])
 
 
 def _bench(work: Path, ksecrets: str, sops: str, helms: dict[str, str], pairs: int) -> Bench:
