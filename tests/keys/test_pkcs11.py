@@ -341,6 +341,29 @@ def test_a_file_for_a_token_and_a_person(rules: Path, cli: Cli, repo: Repo, sops
     assert b"three" in read.stdout
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("s.json", '{"a": "hunter2", "b": [1]}\n'),
+        ("s.env", "A=hunter2\n"),
+        ("s.ini", "[s]\na = hunter2\n"),
+        ("s.bin", "hunter2"),
+    ],
+)
+def test_every_format_carries_it_past_sops(name: str, text: str, rules: Path, cli: Cli, repo: Repo, sops: str) -> None:
+    """Flattened or not, sops reads past the block, and the token opens the file, to the byte."""
+    config = repo / ".ksecrets.yaml"
+    config.write_text(config.read_text().replace('"*.yaml"', '"s.*"'))
+    repo.git("commit", "-qam", "all formats")
+    file = repo.write(name, text)
+    cli("encrypt", "-i", file).ok()
+    assert "pkcs11:token" in file.read_text()
+    assert cli("decrypt", file).ok().stdout == text
+    person = {**os.environ, "SOPS_AGE_KEY_FILE": str(rules)}
+    read = subprocess.run([sops, "decrypt", file], env=person, capture_output=True, check=True)
+    assert b"hunter2" in read.stdout
+
+
 def test_sops_writes_and_the_token_comes_back(rules: Path, cli: Cli, repo: Repo, sops: str) -> None:
     """sops drops our block and with it the token's copy of the data key: check says so, updatekeys repairs it."""
     file = repo.write("s.yaml", "a: b\n")
