@@ -51,7 +51,12 @@ def _sealed(place: Place, plaintext: str, ours: Opened, tokens: Opened) -> str:
         metadata = metadata.replace(selector=selector, mac_only_encrypted=policy.mac_only_encrypted)
     comments = policy.comments if policy is not None else "auto"
     return seal_text(
-        plaintext, data_key=ours.data_key, metadata=metadata, comments=comments, old_tokens=tokens.tokens
+        plaintext,
+        data_key=ours.data_key,
+        metadata=metadata,
+        format=ours.format,
+        comments=comments,
+        old_tokens=tokens.tokens,
     ).text
 
 

@@ -89,7 +89,9 @@ def open_versions(path: str, base: str, ours: str, theirs: str, session: Session
     for each in (left, right):
         refuse_lost_seal(each.metadata, place, session)
     old, before = _opened_base(place, base, session)
-    return Versions(place, old, left, right, merge_plaintexts(before, left.plaintext, right.plaintext))
+    return Versions(
+        place, old, left, right, merge_plaintexts(before, left.plaintext, right.plaintext, left.format.name)
+    )
 
 
 def _opened_base(place: Place, base: str, session: Session) -> tuple[Opened | None, str]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from ksecrets.errors import SyntaxRefused
 from ksecrets.files.open import BOM
 from ksecrets.operations.merging.atoms import Version
+from ksecrets.operations.merging.lines import FORMATS as LINE_FORMATS
+from ksecrets.operations.merging.lines import entries, merge_entries
 from ksecrets.operations.merging.threeway import Conflict, Unmergeable, merge_atoms
 from ksecrets.repository.mergefile import merge_hunks, merge_lines
 
@@ -18,13 +20,15 @@ if TYPE_CHECKING:
     Segments: TypeAlias = "list[str | Conflict]"
 
 
-def merge_plaintexts(base: str, ours: str, theirs: str) -> Segments:
+def merge_plaintexts(base: str, ours: str, theirs: str, format: str = "yaml") -> Segments:
     """Clean texts and conflicts, in order. Where git merges the lines and YAML comes out, the result is git's, to the
     byte; a key that would then stand twice in one mapping is no such result.
+
+    format: its name. JSON is merged as the YAML that it is, dotenv and INI by their entries, binary as git does.
     """
     mark = BOM if ours.startswith(BOM) and theirs.startswith(BOM) else ""
     base, ours, theirs = (text.removeprefix(BOM) for text in (base, ours, theirs))
-    segments = _merged(base, ours, theirs)
+    segments = _merged(base, ours, theirs, format)
     return [mark, *segments] if mark else segments
 
 
@@ -56,19 +60,23 @@ def with_markers(segments: Segments, *, base: bool = True) -> str:
     return "".join(parts)
 
 
-def _merged(base: str, ours: str, theirs: str) -> Segments:
+def _merged(base: str, ours: str, theirs: str, format: str) -> Segments:
     if ours == theirs or theirs == base:
         return [ours]
     if ours == base:
         return [theirs]
     lines = merge_lines(base, ours, theirs)
-    if lines is not None and _sound(lines, ours, theirs):
+    by_lines = format in LINE_FORMATS
+    if lines is not None and (format == "binary" or _sound(lines, ours, theirs, format)):
         return [lines]
     try:
-        return merge_atoms(base, ours, theirs, _several_lines)
+        if by_lines:
+            return merge_entries(base, ours, theirs, format)
+        if format != "binary":
+            return merge_atoms(base, ours, theirs, _several_lines)
     except (Unmergeable, SyntaxRefused):
         pass
-    hunks = merge_hunks(base, ours, theirs) if lines is None else None
+    hunks = merge_hunks(base, ours, theirs) if lines is None or by_lines else None
     if hunks is None:
         return [Conflict(base, ours, theirs)]
     return [hunk if isinstance(hunk, str) else Conflict(*hunk) for hunk in hunks]
@@ -78,8 +86,14 @@ def _several_lines(base: str, ours: str, theirs: str) -> str | None:
     return merge_lines(base, ours, theirs)
 
 
-def _sound(merged: str, ours: str, theirs: str) -> bool:
-    """Whether what git merged is YAML, and no key stands twice that does not on one of the sides."""
+def _sound(merged: str, ours: str, theirs: str, format: str) -> bool:
+    """Whether what git merged is of the format, and no key stands twice that does not on one of the sides."""
+    try:
+        if format in LINE_FORMATS:
+            entries(merged, format)
+            return True
+    except Unmergeable:
+        return False
     try:
         return not Version(merged).doubled or Version(ours).doubled or Version(theirs).doubled
     except SyntaxRefused:

@@ -70,6 +70,11 @@ def merge_units(base: str, ours: str, theirs: str) -> list[str | Conflict]:
     return _checked(segments, {}, b, o, t)
 
 
+def merge_whole(base: Sequence[Atom], ours: Sequence[Atom], theirs: Sequence[Atom]) -> list[str | Conflict]:
+    """The same for entries that somebody else has cut out, with names of their own. Raises Unmergeable."""
+    return _Merge(base, ours, theirs, _not_inside).run()
+
+
 def _not_inside(base: str, ours: str, theirs: str) -> str | None:
     return None
 
