@@ -58,7 +58,7 @@ DSM = {"created_at": TIME, "enc": "e", "endpoint": "https://d", "key_id": "k", "
 
 
 def test_readers_that_sops_does_not_know_stand_in_our_block() -> None:
-    """sops ignores the block; next to its own lists it would lose them, or refuse the file."""
+    """sops reads past the block; its own lists are without them."""
     block = {"version": "1", "kid": "k", "readers": [DSM, HSM]}
     metadata = Metadata.from_tree(tree(ksecrets=block))
     (group,) = metadata.groups
