@@ -64,7 +64,7 @@ class Address:
     @property
     def identity(self) -> tuple[str, str, str]:
         """What two addresses of the same content share."""
-        return (self.backend, self.text if self.key is not None else "", self.file)
+        return (self.backend, self.text if self.key is not None or self.literal else "", self.file)
 
     @property
     def is_url(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from ksecrets.errors import KsecretsError, UsageError
+from ksecrets.errors import KsecretsError
 from ksecrets.helm import confine, guard
 from ksecrets.helm.address import STDIN
 from ksecrets.helm.reading import Content, content, decrypted, raw_content
@@ -175,13 +175,6 @@ class Sources:
                 context=session.environ.get("HELM_KUBECONTEXT", ""),
             )
         return self._references[id(session)]
-
-
-def needs_path(address: Address) -> str:
-    """The path of an address that must be a file here. Raises UsageError."""
-    if address.literal or address.is_url or address.file == STDIN:
-        raise UsageError(f"{address.text} does not name a file", hint="a path")
-    return address.file
 
 
 def _name(address: Address) -> str:

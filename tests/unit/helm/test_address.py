@@ -79,4 +79,4 @@ def test_a_literal_is_its_own_content_and_never_shown() -> None:
 
 def test_the_same_file_with_another_key_is_another_file() -> None:
     texts = ["a", "secrets://a", "vals!a", "secrets+age-import://k?a", "secrets+age-import://l?a"]
-    assert len({Address(text).identity for text in texts}) == 4
+    assert len({Address(text).identity for text in [*texts, "secrets+literal://a"]}) == 5
