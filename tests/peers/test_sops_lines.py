@@ -53,6 +53,9 @@ def test_what_sops_makes_of_it(sops: str, name: str) -> None:
 @pytest.mark.parametrize("name", FORMATS)
 def test_sops_reads_what_we_write(sops: str, name: str, comments: str) -> None:
     format = by_name(name)
+    cases = CASES[name]
+    if comments != "auto":
+        cases = [case for case in cases if "#" in case.text or ";" in case.text]
 
     def check(case: Case) -> str | None:
         client = Sops(sops, name)
@@ -77,7 +80,7 @@ def test_sops_reads_what_we_write(sops: str, name: str, comments: str) -> None:
             expected = case.encrypting or expected
         return None if output == expected else f"sops reads {output!r}"
 
-    found = wrong(CASES[name], check)
+    found = wrong(cases, check)
     assert not found, "\n".join(found)
 
 
