@@ -20,9 +20,9 @@ import hypothesis
 import pytest
 
 from tests.browser import Browser
-from tests.services import aws, vault
+from tests.services import aws, strict_aws, vault
 
-__all__ = ["aws", "vault"]  # fixtures that stand elsewhere
+__all__ = ["aws", "strict_aws", "vault"]  # fixtures that stand elsewhere
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -70,6 +70,35 @@ class Aws:
         """The ARN of a new symmetric key."""
         return str(self.ask("CreateKey", region)["KeyMetadata"]["Arn"])
 
+    def new_user(self, name: str, *actions: str) -> dict[str, str]:
+        """The credentials of a new user who may do just this (IAM; three questions to the server)."""
+        import re
+        from urllib.parse import urlencode
+
+        allow = [{"Effect": "Allow", "Action": list(actions), "Resource": "*"}]
+        policy = json.dumps({"Version": "2012-10-17", "Statement": allow})
+        answer = ""
+        for question in (
+            {"Action": "CreateUser"},
+            {"Action": "PutUserPolicy", "PolicyName": "p", "PolicyDocument": policy},
+            {"Action": "CreateAccessKey"},
+        ):
+            connection = http.client.HTTPConnection(self.url.removeprefix("http://"), timeout=20)
+            body = urlencode({"Version": "2010-05-08", "UserName": name, **question})
+            credential = "Credential=AKIATEST/20260101/us-east-1/iam/aws4_request"
+            headers = {
+                "Content-Type": "application/x-www-form-urlencoded",
+                "Authorization": f"AWS4-HMAC-SHA256 {credential}, SignedHeaders=host, Signature=00",
+            }
+            connection.request("POST", "/", body, headers)
+            response = connection.getresponse()
+            answer = response.read().decode()
+            assert response.status == 200, answer
+            connection.close()
+        found = [re.search(f"<{element}>(.*?)</{element}>", answer) for element in ("AccessKeyId", "SecretAccessKey")]
+        values = [each[1] for each in found if each is not None]
+        return dict(zip(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), values, strict=True))
+
     def new_alias(self, name: str, arn: str) -> str:
         """The ARN of a new alias of a key."""
         self.ask("CreateAlias", AliasName=f"alias/{name}", TargetKeyId=arn)
@@ -151,6 +180,20 @@ def aws(find_peer: Callable[[str], str]) -> Iterator[Aws]:
     made = Aws(f"http://127.0.0.1:{free_port()}")
     argv = [find_peer("moto_server"), "-H", "127.0.0.1", "-p", made.url.rpartition(":")[2]]
     for _ in run(argv, lambda: bool(made.ask("ListKeys"))):
+        yield made
+
+
+STRICT_SETUP = 7
+"""How many questions the strict server answers before it looks at who asks: one key, two users."""
+
+
+@pytest.fixture(scope="module")
+def strict_aws(find_peer: Callable[[str], str]) -> Iterator[Aws]:
+    """AWS KMS, as moto has it, which checks signatures and policies after the first `STRICT_SETUP` questions."""
+    made = Aws(f"http://127.0.0.1:{free_port()}")
+    argv = [find_peer("moto_server"), "-H", "127.0.0.1", "-p", made.url.rpartition(":")[2]]
+    environ = {"INITIAL_NO_AUTH_ACTION_COUNT": str(STRICT_SETUP)}
+    for _ in run(argv, lambda: call(made.url, "GET", "/moto-api/data.json") is not None, environ):
         yield made
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ksecrets.keys.remote import Access
+    from ksecrets.keys.web import Reply
 
 SERVICE = "kms"
 _WORD = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
@@ -32,6 +33,7 @@ _NAME = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012345678
 _CREDENTIALS = "AWS does not take the credentials"
 _REASONS = {
     "AccessDeniedException": ("denied", "access denied"),
+    "AccessDenied": ("denied", "access denied"),
     "NotFoundException": ("missing", "no such key in this region and account"),
     "InvalidArnException": ("missing", "no such key in this region and account"),
     "ValidationException": ("missing", "AWS does not take this for a key"),
@@ -115,9 +117,7 @@ class AwsKey(RemoteKey):
         headers = {"Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": f"TrentService.{action}"}
         reply = awsauth.post(self.access, "kms", self.region, headers, json.dumps(asked).encode(), who, deadline)
         if reply.status != 200:
-            found = reply.error_json()
-            kind = str(found.get("__type") or reply.headers.get("x-amzn-errortype") or "").split(":")[0]
-            raise self._refused(kind.rpartition("#")[2], found, reply.status)
+            raise self._refused(reply)
         text = reply.json().get(wanted)
         try:
             decoded = binascii.a2b_base64(text, strict_mode=True) if isinstance(text, str) and text else b""
@@ -127,11 +127,17 @@ class AwsKey(RemoteKey):
             raise ServiceFailed(f"its answer has no {wanted}", reason="answer")
         return text, decoded
 
-    def _refused(self, kind: str, found: Mapping[str, object], status: int) -> ServiceFailed:
+    def _refused(self, reply: Reply) -> ServiceFailed:
         from ksecrets.keys.web import reason_of
 
-        reason, meaning = _REASONS.get(kind) or (reason_of(status), kind or f"HTTP {status}")
+        found = reply.error_json()
+        kind = str(found.get("__type") or reply.headers.get("x-amzn-errortype") or "").split(":")[0].rpartition("#")[2]
         said = found.get("message") or found.get("Message")
+        if not kind:
+            # what stands before KMS (the check of signatures) may answer in XML
+            kind, said = awsauth.error_of(reply.body)
+        kind = awsauth.printable(kind) if kind else ""
+        reason, meaning = _REASONS.get(kind) or (reason_of(reply.status), kind or f"HTTP {reply.status}")
         if reason == "credentials":
             awsauth.forget(self.access, self.region, self.profile, self.role)
         details = [f"{kind}: {awsauth.printable(said)}"] if said else []

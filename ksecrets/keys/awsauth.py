@@ -136,17 +136,24 @@ def _assume(
     reply = post(access, "sts", region, headers, body, base, deadline)
     text = reply.body.decode("utf-8", "replace")
     if reply.status != 200:
-        code = _element(text, "Code") or f"HTTP {reply.status}"
+        code, said = error_of(reply.body)
+        code = code or f"HTTP {reply.status}"
         denied = code in ("AccessDenied", "AccessDeniedException")
         reason = "denied" if denied else "credentials" if 400 <= reply.status < 500 else "unavailable"
         if code.startswith(("Throttling", "RequestLimit")) or reply.status == 429:
             reason = "throttled"
-        message = printable(_element(text, "Message"))
-        raise ServiceFailed(f"the role {question['RoleArn']} cannot be assumed: {code}: {message}", reason=reason)
+        message = f"the role {question['RoleArn']} cannot be assumed: {printable(code)}: {printable(said)}"
+        raise ServiceFailed(message, reason=reason)
     key, secret, token = (_element(text, name) for name in ("AccessKeyId", "SecretAccessKey", "SessionToken"))
     if not key or not secret or not token:
         raise ServiceFailed("what STS answered is no credentials", reason="answer")
     return Credentials(key, secret, token, _time(_element(text, "Expiration")))
+
+
+def error_of(body: bytes) -> tuple[str, str]:
+    """Code and message of an error in XML, empty where it is none."""
+    text = body.decode("utf-8", "replace")
+    return _element(text, "Code"), _element(text, "Message")
 
 
 def _element(text: str, name: str) -> str:

@@ -219,7 +219,7 @@ def test_what_kms_refuses_is_said_in_its_own_way(
 
 def test_what_a_server_says_cannot_move_the_cursor(aws: Aws) -> None:
     with faulty(aws.url) as proxy:
-        said = {"__type": "AccessDeniedException", "message": "\x1b[2Jall is well"}
+        said = {"__type": "Access\x1b[2J", "message": "\x1b[2Jall is well"}
         proxy.always = status(400, json.dumps(said).encode())
         with pytest.raises(ServiceFailed) as caught:
             AwsKey({"arn": ARN}, Access({**aws.environ(), "AWS_ENDPOINT_URL": proxy.url})).open("AAAA")
@@ -372,3 +372,25 @@ def test_the_authorities_of_the_aws_command_line(aws: Aws, tmp_path: Path) -> No
                 AwsKey(fields, Access({**environ, **bundle})).wrap(KEY)
             assert caught.value.reason == "tls"
         assert len(proxy.seen) == 2
+
+
+def test_signatures_and_policies_are_checked_by_a_strict_server(strict_aws: Aws) -> None:
+    """moto as IAM has it: who may only encrypt cannot decrypt, and a wrong secret key is no one."""
+    arn = strict_aws.new_key()
+    writer = strict_aws.new_user("writer", "kms:Encrypt")
+    reader = strict_aws.new_user("reader", "kms:Decrypt")
+
+    def as_user(user: dict[str, str], **more: str) -> AwsKey:
+        return AwsKey({"arn": arn}, Access({"AWS_ENDPOINT_URL": strict_aws.url, **user, **more}))
+
+    stanza = as_user(writer).wrap(KEY)
+    assert as_user(reader).open(stanza.enc) == KEY
+    for key, ask in ((as_user(writer), lambda key: key.open(stanza.enc)), (as_user(reader), lambda key: key.wrap(KEY))):
+        with pytest.raises(ServiceFailed, match="access denied") as caught:
+            ask(key)
+        assert caught.value.reason == "denied"
+        assert "is not authorized to perform: kms:" in str(caught.value)
+    for wrong in ({"AWS_SECRET_ACCESS_KEY": "wrong"}, {"AWS_ACCESS_KEY_ID": "AKIANOBODY"}):
+        with pytest.raises(ServiceFailed, match="does not take the credentials") as caught:
+            as_user(reader, **wrong).open(stanza.enc)
+        assert caught.value.reason == "credentials"
