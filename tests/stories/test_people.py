@@ -343,3 +343,63 @@ def test_the_key_in_the_safe(company: Company, age: str) -> None:
         assert read.returncode == 0, read.stderr
         assert f"s3cret-of-{path}" in read.stdout
     company("alice", "check").ok()
+
+
+def test_ci_with_the_wrong_identity(company: Company) -> None:
+    """A job of test is pointed at prod: it is told whose key it takes, sees no value, and sops is no way around."""
+    for words in (("decrypt", PROD[0]), ("get", PROD[0], "db.password"), ("set", PROD[0], "db.password")):
+        done = company("test-ci", *words, input="x")
+        assert (done.code, done.out) == (4, b"")
+        assert f"error: {PROD[0]}: no identity opens it" in done.stderr
+        assert "readers: alice, prod-ci" in done.stderr
+        assert "test-ci" in done.stderr  # what was tried
+        assert "run this job with the identity of prod-ci" in done.stderr
+    report = company("test-ci", "check").ok().stdout  # what it cannot open, it says
+    assert "5 files, 1 verified, 4 not verified" in report
+    company.reads("alice bob", "alice bob test-ci", "alice prod-ci")
+
+
+def test_a_year_at_the_company(company: Company) -> None:
+    """Five people, two machines, three environments: who comes, who goes, what is replaced; and all the while nobody
+    reads more than they should, and nobody less."""
+    for who, env in (("carol", "dev"), ("carol", "test"), ("dave", "dev"), ("erin", "prod")):
+        company(who, "request", env, "--name", who).ok()
+    company.repo.commit("three ask")
+    company.reads("alice bob", "alice bob test-ci", "alice prod-ci")
+
+    for who in ("carol", "dave", "erin"):
+        company("alice", "grant", who, "--fingerprint", company_key(company, who)).ok()
+        company("nobody", "check").ok()
+        company.repo.commit(f"{who} is here")
+    company.reads("alice bob carol dave", "alice bob carol test-ci", "alice erin prod-ci")
+    table = company("nobody", "access").ok().stdout
+    assert table.rstrip().endswith("every file says what the configuration says")
+
+    # erin writes in prod what alice reads; carol, who reads dev and test, cannot.
+    company("erin", "set", PROD[0], "db.user", input="shop2").ok()
+    assert company("alice", "get", PROD[0], "db.user").stdout == "shop2"
+    assert company("carol", "set", PROD[0], "db.user", input="x").code == 4
+    company.repo.commit("erin's first value")
+
+    company("alice", "revoke", "bob", "--yes").ok()
+    company.repo.commit("bob leaves")
+    company("nobody", "check").ok()
+    company.reads("alice carol dave", "alice carol test-ci", "alice erin prod-ci")
+    left = json.loads(company("nobody", "exposure", "bob", "--json").ok().stdout)["values"]
+    assert {row["file"] for row in left} == {"env/dev/secrets.yaml", "shop/dev/secrets.yaml", "env/test/secrets.yaml"}
+
+    company("alice", "revoke", "erin", "prod", "--yes").ok()
+    company("alice", "grant", "dave", "prod", "--yes").ok()
+    company.repo.commit("dave takes over from erin")
+    company.reads("alice carol dave", "alice carol test-ci", "alice dave prod-ci")
+    company("alice", "rotate").ok()
+    company("nobody", "check").ok()
+    company.reads("alice carol dave", "alice carol test-ci", "alice dave prod-ci")
+
+
+def company_key(company: Company, who: str) -> str:
+    """The fingerprint that somebody says on the telephone, of the request as it stands."""
+    from ksecrets.operations.people.fingerprint import fingerprint
+    from ksecrets.rules.config import parse
+
+    return fingerprint(parse(company.config).pending[who].reader)
