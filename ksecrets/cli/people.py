@@ -18,8 +18,11 @@ if TYPE_CHECKING:
 def request(env: str, name: str | None, age: str | None, ssh_key: str | None, machine: bool) -> int | None:
     """The command `request`."""
     session = ksecrets.Session()
+    keys = streams.read_stdin() if ssh_key == "-" else None
     try:
-        done = ksecrets.request(env, name=name, age=age, ssh_key=ssh_key, machine=machine, session=session)
+        done = ksecrets.request(
+            env, name=name, age=age, ssh_key=ssh_key, ssh_text=keys, machine=machine, session=session
+        )
     finally:
         streams.notes(session)
     state = "asks for" if done.written else "has asked for"

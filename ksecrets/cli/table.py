@@ -359,7 +359,7 @@ COMMANDS = (
         options=(
             Option("--name", "Your name in the configuration (default: from git).", metavar="NAME"),
             Option("--age", "An age recipient (default: that of your key).", metavar="RECIPIENT"),
-            Option("--ssh-key", "A file of ssh public keys.", metavar="FILE", file=True),
+            Option("--ssh-key", "A file of ssh public keys; - is standard input.", metavar="FILE", file=True),
             Option("--machine", "The key is that of a machine."),
         ),
         text="Writes name and public key under `pending` of .ksecrets.yaml, which opens nothing, and prints the "

@@ -185,6 +185,11 @@ def test_machines_and_ssh_keys_join(company: Company) -> None:
     assert "private key" in refused.stderr
     assert "PRIVATE" not in company.config
     company("erin", "request", "test", "--name", "erin", "--ssh-key", "keys.txt").ok()
+    asked = company.config  # as a git host gives them: curl -s https://HOST/erin.keys | ksecrets request ...
+    company.repo.git("checkout", "--quiet", ".ksecrets.yaml")
+    keys = (company.repo / "keys.txt").read_text()
+    company("erin", "request", "test", "--name", "erin", "--ssh-key", "-", input=keys).ok()
+    assert company.config == asked
     company("dave", "request", "dev", "--name", "dave-ci", "--age", person("dave").public, "--machine").ok()
     assert f"dave-ci: {{age: {person('dave').public}, kind: machine, wants: [dev]}}" in company.config
     company("alice", "grant", "erin", "--fingerprint", shown.split()[1]).ok()

@@ -41,6 +41,7 @@ def request(
     name: str | None = None,
     age: str | None = None,
     ssh_key: str | None = None,
+    ssh_text: str | None = None,
     machine: bool = False,
     path: str = ".",
     session: Session | None = None,
@@ -48,8 +49,9 @@ def request(
     """Write `pending: {NAME: {age: ..., wants: [ENV]}}` into the configuration around `path`; comments are kept.
 
     name: by default from git or the system. age: a recipient; ssh_key: a file of ssh public keys (also what a git host
-    shows of somebody's keys), of which the first that age can use is taken; by default the identity at hand, of which
-    only the public half is looked at. machine: it is a machine's key.
+    shows of somebody's keys), of which the first that age can use is taken, ssh_text: its content where it was read
+    already; by default the identity at hand, of which only the public half is looked at. machine: it is a machine's
+    key.
 
     Raises ConfigError where there is no configuration, no key, or the name stands for another one.
     """
@@ -58,7 +60,7 @@ def request(
     if age is not None and ssh_key is not None:
         raise UsageError("one key: --age or --ssh-key")
     if ssh_key is not None:
-        recipient = _ssh(ssh_key)
+        recipient = _ssh(ssh_key, atomic.read(ssh_key).text if ssh_text is None else ssh_text)
     elif age is not None:
         recipient = age.strip()
     else:
@@ -82,8 +84,8 @@ def request(
     return Requested(name, environment, recipient, fingerprint(reader), written=written)
 
 
-def _ssh(file: str) -> str:
-    lines = [line.strip() for line in atomic.read(file).text.splitlines()]
+def _ssh(file: str, text: str) -> str:
+    lines = [line.strip() for line in text.splitlines()]
     for kind in _SSH:
         for line in lines:
             if line.split(" ", 1)[0] == kind:
