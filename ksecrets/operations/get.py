@@ -33,6 +33,12 @@ def get(
             "a binary file has no values to name: it is one", file=path, hint=f"ksecrets decrypt {path}"
         )
     try:
+        if opened.format.name == "dotenv":
+            from ksecrets.text.dotenvpatch import get_value  # not for the others
+
+            value = get_value(opened.plaintext, parse_path(key))
+            if value is not None:
+                return value
         return extract(opened.plaintext, parse_path(key), opened.format.scan)
     except KsecretsError as error:
         raise error.at(path) from None

@@ -54,6 +54,20 @@ def unset_value(text: str, path: Path) -> str:
     return _checked(text, text[:start] + text[end:], str(node.key), path)
 
 
+def get_value(text: str, path: Path) -> str | None:
+    """The value of a name, or None where there is none; of several the last one. Without the carriage return of its
+    line, which sops counts to the value: nobody who asks for a value wants it."""
+    found = None
+    for node in dotenv.scan(text):
+        if node.kind == SCALAR and (node.key,) == path:
+            found = node
+    if found is None and len(path) == 1:
+        for node in dotenv.scan(text):
+            if node.kind == SCALAR and _bare(str(node.key)) == path[0]:
+                found = node
+    return None if found is None else found.value.removesuffix("\r")
+
+
 def as_text(value: object, format: str) -> str:
     """A value in a format that knows nothing but text. Raises UsageError for a list or a mapping."""
     if value is None:

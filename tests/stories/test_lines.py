@@ -192,6 +192,14 @@ def test_what_sops_will_not_read_is_said(team: Repo, cli: Cli) -> None:
     assert cli("decrypt", "conf/w.env").ok().out == b"A=1\r\n\r\nB=2\r\n"
 
 
+def test_get_finds_a_name_behind_export_and_a_section(team: Repo, cli: Cli) -> None:
+    assert cli("get", ENV, "DB_USER").ok().stdout == '"app user"'
+    failed = cli("get", ENV, "DB")
+    assert failed.code == 1
+    assert "there is no such value" in failed.stderr
+    assert cli("get", INI, "web").ok().stdout == 'theme=dark\nmotd = """hello\nyou"""\n'
+
+
 def test_a_file_that_git_gave_other_line_ends_is_refused(team: Repo, cli: Cli) -> None:
     converted = (team / ENV).read_bytes().replace(b"\n", b"\r\n")
     (team / ENV).write_bytes(converted)

@@ -101,6 +101,25 @@ def test_unset_in_ini(text: str, section: str, name: str, expected: str) -> None
     assert inipatch.unset_value(text, (section, name)) == expected
 
 
+@pytest.mark.parametrize(
+    ("text", "name", "expected"),
+    [
+        ("A=1\n", "A", "1"),
+        ("export A=1\n", "A", "1"),
+        ("export A=1\n", "export A", "1"),
+        ("A=1\r\n", "A", "1"),
+        ("\ufeffA=1\n", "A", "1"),
+        ("A=1\nexport A=2\nA=3\n", "A", "3"),
+        ("export A=1\nexport A=2\n", "A", "2"),
+        ('A="x"\n', "A", '"x"'),
+        ("A=x\\ny\n", "A", "x\ny"),
+        ("A=1\n", "B", None),
+    ],
+)
+def test_get_in_dotenv(text: str, name: str, expected: str | None) -> None:
+    assert dotenvpatch.get_value(text, (name,)) == expected
+
+
 @pytest.mark.parametrize("name", ["", "a=b", "#a", "sops_a", "a\nb"])
 def test_names_that_dotenv_cannot_hold(name: str) -> None:
     with pytest.raises(UsageError):
