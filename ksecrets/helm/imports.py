@@ -55,7 +55,10 @@ def loaded(settings: Settings, rings: Keyrings) -> dict[str, str]:
     """The environment with the PGP keys of HELM_SECRETS_LOAD_GPG_KEYS: files, or folders of files."""
     sources: list[str | bytes] = []
     for path in settings.keyrings:
-        names = sorted(os.listdir(path)) if os.path.isdir(path) else None
+        try:
+            names = sorted(os.listdir(path)) if os.path.isdir(path) else None
+        except OSError as error:
+            raise KsecretsError(f"cannot be read: {error.strerror}", file=path) from None
         sources += [path] if names is None else [os.path.join(path, name) for name in names]
     environ = dict(settings.environ)
     environ["GNUPGHOME"] = rings.make(sources, environ)
