@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ksecrets.envelope.metadata import identity_fields
 from ksecrets.envelope.recipient import DATA_KEY_LENGTH, SHARE_LENGTH, short_recipient
-from ksecrets.errors import KsecretsError, NoIdentity, Tampered
+from ksecrets.errors import EXIT_NO_KEY, KsecretsError, NoIdentity, ServiceFailed, Tampered
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -141,10 +141,15 @@ def _open(
 
 
 def _all(failures: list[KsecretsError]) -> KsecretsError:
-    """The first failure, which says most; the further ones below it."""
+    """The first failure, which says most; the further ones below it.
+
+    Where each is a service that does not let us in, its exit code is that of NoIdentity: this user is no reader.
+    """
     first, *others = failures
     messages = dict.fromkeys(other.message for other in others if other.message != first.message)
     first.details += tuple(f"and: {message}" for message in messages)
+    if all(isinstance(each, ServiceFailed) and each.reason in ("credentials", "denied", "extra") for each in failures):
+        first.exit_code = EXIT_NO_KEY
     return first
 
 

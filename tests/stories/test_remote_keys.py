@@ -361,3 +361,48 @@ def test_what_is_at_hand_is_tried_before_anybody_is_asked(repo: Repo, cli: Cli, 
         proxy.seen.clear()
         assert cli("decrypt", path, env={"VAULT_TOKEN": vault.token}).ok().stdout == PLAIN
         assert proxy.seen == []
+
+
+# -- readers come and go -----------------------------------------------------------------------------------------------
+
+
+def test_a_remote_reader_joins_and_leaves(repo: Repo, cli: Cli, aws: Aws, vault: Vault, sops: str) -> None:
+    key = ksecrets.keygen()
+    uri, arn = transit(vault, vault.new_key()), aws.new_key()
+    recipients = [f"alice: {{age: {key.public}}}", f'aws: {{aws-kms: "{arn}"}}', f"vault: {{hc-vault: {uri}}}"]
+    repo.write(".ksecrets.yaml", config(*recipients, readers="alice"))
+    path = repo.write("prod/secrets.yaml", PLAIN)
+    cli("encrypt", "-i", path).ok()
+    before = path.read_text()
+    repo.write(".ksecrets.yaml", config(*recipients))
+    repo.commit("aws and vault may read")
+    both = {**aws.environ(), "VAULT_TOKEN": vault.token}
+    done = cli("updatekeys", path, env=both).ok()
+    assert "+aws" in done.stdout + done.stderr
+    nobody = {"KSECRETS_AGE_KEY_FILE": os.devnull, "XDG_CONFIG_HOME": str(repo.path / "none")}
+    for environ in (aws.environ(), {"VAULT_TOKEN": vault.token}):
+        assert cli("decrypt", path, env={**nobody, **environ}).ok().stdout == PLAIN
+        assert "correct horse" in sops_opens(sops, path, {**nobody, **environ})
+    # no value changed, as the data key is the same
+    tokens = [line for line in before.splitlines() if "ENC[" in line and "mac:" not in line]
+    assert [line for line in path.read_text().splitlines() if line in tokens] == tokens
+    # one leaves: a new data key, which it cannot open
+    repo.write(".ksecrets.yaml", config(*recipients, readers="alice, vault"))
+    repo.commit("aws may not")
+    cli("updatekeys", path, env=both).ok()
+    assert cli("decrypt", path, env={**nobody, **aws.environ()}).code == 4
+    assert cli("decrypt", path, env={**nobody, "VAULT_TOKEN": vault.token}).ok().stdout == PLAIN
+
+
+def test_keys_on_the_command_line_are_the_users_own(tmp_path: Path, cli: Cli, aws: Aws, vault: Vault) -> None:
+    path = tmp_path / "secrets.yaml"
+    path.write_text(PLAIN)
+    uri, arn = transit(vault, vault.new_key()), aws.new_key()
+    environ = {**aws.environ(), "VAULT_TOKEN": vault.token, "VAULT_ADDR": vault.url}
+    cli("encrypt", "-i", "--hc-vault-transit", uri, path, env=environ, cwd=tmp_path).ok()
+    assert cli("decrypt", path, env=environ, cwd=tmp_path).ok().stdout == PLAIN
+    cli("rotate", "-i", "--add-kms", arn, path, env=environ, cwd=tmp_path).ok()
+    only_aws = {**aws.environ(), "SOPS_KMS_ARN": arn}
+    assert cli("decrypt", path, env=only_aws, cwd=tmp_path).ok().stdout == PLAIN
+    # reading it is another matter: this file could come from anywhere
+    assert cli("decrypt", path, env=aws.environ(), cwd=tmp_path).code == 4

@@ -12,7 +12,7 @@ from ksecrets.envelope.metadata import Metadata
 from ksecrets.envelope.parallel import LIMIT, each
 from ksecrets.envelope.recipient import Stanza
 from ksecrets.envelope.wrap import unwrap, wrap, wrap_groups
-from ksecrets.errors import NoIdentity, ServiceFailed, Tampered
+from ksecrets.errors import EXIT_NO_KEY, NoIdentity, ServiceFailed, Tampered
 
 KEY = bytes(range(32))
 
@@ -131,6 +131,17 @@ def test_a_failure_stops_nobody_and_each_is_named() -> None:
     with pytest.raises(ServiceFailed) as caught:
         unwrap(METADATA, [], remote=[Opener("a", failed), Opener("b", other), Opener("c", None)])
     assert str(caught.value) == "KMS a: no answer\n  and: Vault b: access denied"
+
+
+def test_who_is_not_let_in_is_no_reader() -> None:
+    denied = [ServiceFailed(f"{name}: access denied", reason="denied") for name in "ab"]
+    late = ServiceFailed("c: no answer", reason="timeout")
+    for failures, code in ((denied, EXIT_NO_KEY), ([*denied, late], 1), ([late], 1)):
+        for each_failure in failures:
+            each_failure.exit_code = 1
+        with pytest.raises(ServiceFailed) as caught:
+            unwrap(METADATA, [], remote=[Opener("x", failure) for failure in failures])
+        assert caught.value.exit_code == code
 
 
 def test_a_wrong_length_is_no_data_key() -> None:
