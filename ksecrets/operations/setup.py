@@ -195,7 +195,7 @@ def git_setup(
     _set_up_git(repository, config, done)
     from ksecrets.repository import filtering
 
-    if filter or (filter is None and filtering.is_on(repository)):
+    if filter:
         for line in filtering.turn_on(repository, _globs(config)):
             done.say(GIT, line)
             done.say(WARN, "secrets will lie on the disk in plaintext, for every program that you start")
@@ -236,6 +236,11 @@ def _set_up_git(repository: Repository, config: Config, done: Done) -> None:
     changed = set_up(repository, _globs(config))
     for line in changed or ["is set up for this clone"]:
         done.say(GIT, line)
+    from ksecrets.repository import filtering
+
+    if filtering.is_on(repository):
+        for line in filtering.turn_on(repository, _globs(config)):
+            done.say(GIT, line)
 
 
 def _globs(config: Config) -> list[str]:

@@ -2,6 +2,9 @@
 
 Both are this clone's own (all its worktrees share them), and nothing of it is committed: whoever has not asked for
 plaintext on a disk does not get it. Our lines stand between the marks of .gitattributes; the others stay.
+
+Every YAML file is filtered, not only those that a rule names today: a rule that comes with the next pull must not find
+its plaintext added in silence. What no rule wants encrypted passes as it is.
 """
 
 from __future__ import annotations
@@ -19,12 +22,13 @@ if TYPE_CHECKING:
     from ksecrets.repository.repository import Repository
 
 _ATTRIBUTES = "filter=ksecrets"
+_ALWAYS = ("**/*.yaml", "**/*.yml")
 _PROCESS, _REQUIRED = "filter.ksecrets.process", "filter.ksecrets.required"
 
 
 def turn_on(repo: Repository, globs: Sequence[str]) -> list[str]:
     """Filter the files of these patterns; returns a line for each thing that changed."""
-    changed = _write(repo, globs)
+    changed = _write(repo, (*_ALWAYS, *globs))
     for name, value in _settings().items():
         if repo.config_get(name) != value:
             repo.config_set(name, value)
@@ -55,7 +59,7 @@ def in_use(repo: Repository) -> bool:
 def is_whole(repo: Repository, globs: Sequence[str]) -> bool:
     """Whether both halves are there: with one alone, git stores plaintext, or nothing."""
     before = _before(repo)
-    wanted = attributes(before, globs, _ATTRIBUTES) == before
+    wanted = attributes(before, (*_ALWAYS, *globs), _ATTRIBUTES) == before
     return wanted and all(repo.config_get(name) == value for name, value in _settings().items())
 
 

@@ -216,6 +216,19 @@ def test_a_new_file_is_encrypted_by_the_rules_and_others_are_left_alone(clone: C
     assert clone.status() == ""
 
 
+def test_a_rule_that_comes_later_finds_its_files_filtered(clone: Clone) -> None:
+    """Somebody else's change of the configuration: nobody has run the setup again."""
+    config = (clone.repo / ".ksecrets.yaml").read_text()
+    clone.repo.write(".ksecrets.yaml", config + '  later:\n    files: ["later/*.yaml"]\n    readers: [test]\n')
+    clone.repo.write("later/a.yaml", CHANGED)
+    clone.repo.git("add", "--all")
+    assert "ENC[" in clone.stored(":later/a.yaml")
+    assert b"canary" not in objects(clone.repo)
+    assert '"code": "filter"' in clone.cli("doctor", "--json").stdout
+    clone.cli("env", "add", "more", "--files", "more/*.yaml").ok()
+    assert '"code": "filter"' not in clone.cli("doctor", "--json").stdout
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
