@@ -89,7 +89,7 @@ class Reading:
         self.mac_only = metadata.mac_only_encrypted
         self.mac = Mac(self.mac_only)
         by_comment = "comment" in metadata.selector[0]
-        self.choice = Choice(Selector(*metadata.selector), format.commented(body) if by_comment else ())
+        self.choice = Choice(Selector(*metadata.selector), format.commented(body) if by_comment else (), body)
         self.chosen = self.choice.value
         self.pieces: list[str] = []  # of the plaintext
         self.position = 0  # in the body: what is before it has its pieces

@@ -142,7 +142,7 @@ class _Writing:
         self.mac = Mac(self.mac_only)
         self.seal = proof.begin(data_key, metadata, format)
         by_comment = "comment" in metadata.selector[0]
-        self.choice = Choice(Selector(*metadata.selector), format.commented(body) if by_comment else ())
+        self.choice = Choice(Selector(*metadata.selector), format.commented(body) if by_comment else (), body)
         self.chosen = self.choice.value
         self.comment_choice = CommentChoice(comments)
         self.old_tokens = {triple: list(found) for triple, found in old_tokens.items()}

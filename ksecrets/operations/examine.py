@@ -270,7 +270,7 @@ def _dialects(done: Examined, seen: Inspected, text: str, opened: Opened | None)
         return
     reasons: list[str] = []
     selector = Selector(*seen.metadata.selector)
-    choice = Choice(selector, yaml.scan(text) if selector.by_comment else ())
+    choice = Choice(selector, yaml.scan(text) if selector.by_comment else (), text)
     keys: set[str] = set()
     aliases = False
     for node in watch(yaml.scan(text), reasons) if opened is not None else yaml.scan(text):

@@ -166,7 +166,7 @@ def _tokens(text: str) -> set[str]:
     try:
         selector = Selector(*read_metadata(text).selector)
         body = text.removeprefix(BOM)
-        choice = Choice(selector, yaml.scan(body) if selector.by_comment else ())
+        choice = Choice(selector, yaml.scan(body) if selector.by_comment else (), body)
         return {
             node.value
             for node in yaml.scan(body)
