@@ -6,7 +6,10 @@ where it drops, joins or cuts what other readers take for a value, the text is r
 
 Styles of a scalar: PLAIN, SINGLE, DOUBLE, and two that have no escapes and may have several lines, `BACKTICK` and
 `TRIPLE`. The span of a value takes in the comment behind it on its line, so that what may be a part of a password is
-never left readable; the span of a token does not.
+never left readable.
+
+The form of a key says how its line begins: `"` where it is quoted, ``:`` where that stands for ``=``, a blank where the
+line is indented (which for other readers goes on with the value before). So the seal covers all three.
 """
 
 from __future__ import annotations
@@ -151,7 +154,7 @@ class _Scan:
                 yield from self._close(start)
                 frame = Frame(top, name, name + ":", False, False, 0, False)
                 yield from self._released(frame, 0 if behind else 1)
-                yield from self._open(frame, start)
+                yield from self._open(frame, start, self._margin(start))
                 if behind:
                     yield self._trailing(text.index(behind[0], close + 1), eol, frame, HEADER)
                 position = eol + 1
@@ -178,7 +181,7 @@ class _Scan:
             raise self._refused("the same name twice in a section: sops keeps one of the two")
         self._keys.add(key)
         yield from self._released(section, 1)
-        form = '"' if quoted else ""
+        form = ('"' if quoted else "") + (":" if text[at - 1] == ":" else "") + self._margin(start)
         if self._lane is not None:
             self._lane.leaf(value, style, None, None, begin, end, line, section, key, form)
         else:
@@ -190,14 +193,17 @@ class _Scan:
         self._line += 1
         return stop + 1
 
-    def _open(self, frame: Frame, at: int) -> Iterator[Node]:
+    def _margin(self, start: int) -> str:
+        return " " if start > 0 and self._text[start - 1] != "\n" else ""
+
+    def _open(self, frame: Frame, at: int, form: str = "") -> Iterator[Node]:
         self._section = frame
         self._keys = set()
         if self._lane is not None:
             frame.ordinary = True
-            self._lane.begin(MAP, frame.key, "", self._line)
+            self._lane.begin(MAP, frame.key, form, self._line)
         else:
-            yield Node(MAP, at, at, self._line, frame, frame.key, "")
+            yield Node(MAP, at, at, self._line, frame, frame.key, form)
 
     def _close(self, at: int) -> Iterator[Node]:
         frame = self._section

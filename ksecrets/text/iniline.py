@@ -65,9 +65,9 @@ def read_key(text: str, start: int, eol: int, line: int) -> tuple[str, bool, int
 def read_value(text: str, at: int, eol: int, line: int) -> tuple[str, str, int, int, int, int]:
     """The value of the entry whose delimiter ends at `at`, on the line that ends at `eol`.
 
-    Returns the value; its style; start and end of its source, in which the comment behind it lies unless the value is a
-    token or empty; where that comment begins, its ``#`` or ``;`` included, or -1; and the end of the last line that the
-    value takes up. Raises SyntaxRefused.
+    Returns the value; its style; start and end of its source, in which the comment behind it lies unless the value is
+    empty; where that comment begins, its ``#`` or ``;`` included, or -1; and the end of the last line that the value
+    takes up. Raises SyntaxRefused, also for a comment behind a token.
     """
     while at < eol and text[at] in SPACE:
         at += 1
@@ -117,16 +117,14 @@ def _quoted(text: str, at: int, eol: int, line: int, quote: str) -> tuple[str, s
 
 
 def _end(text: str, value: str, style: str, stop: int, end: int, comment: int, line: int) -> int:
-    """The end of a source: with the comment behind it, unless there is nothing in it to hide."""
+    """The end of a source: with the comment behind it, unless the value is empty."""
     if comment < 0:
         return stop
     if not value.startswith(_TOKEN):
         return end if value else stop
-    behind = text[comment:end]
-    if BACKTICK in behind or TRIPLE in behind or _TOKEN in behind:
-        # The token may give way to a value in such quotes, which these would then close; nobody writes two tokens.
-        raise SyntaxRefused("quotes or a token in a comment behind an encrypted value", line=line)
-    return stop
+    # A comment goes with its value, so somebody put this one there: it could close quotes that the value comes back
+    # in, and for readers that know no comments behind a value it would be a part of it.
+    raise SyntaxRefused("a comment behind an encrypted value", line=line, hint="put it on a line of its own")
 
 
 def comment_span(text: str, start: int, eol: int) -> tuple[int, int]:
