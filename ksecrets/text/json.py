@@ -22,6 +22,9 @@ BLOCK_KEY: Final = "sops"
 SPACE: Final = " \t\n\r"
 MAX_DEPTH: Final = 500
 """Levels of collections that are read, as for YAML."""
+MAX_PATH: Final = 100_000
+"""Characters of the keys that a collection stands below: every level has them all, so that a small file could fill the
+memory."""
 
 _NUMBER: Final = "0123456789+-.eE"
 _STRIDE: Final = 32  # characters; few gaps and numbers are longer
@@ -81,6 +84,8 @@ def scan(text: str, first_line: int = 1, lane: Lane | None = None) -> Iterator[N
                     raise SyntaxRefused(f"collections more than {MAX_DEPTH} levels deep", line=line)
                 is_list = character == "["
                 aad = frame.aad if form is None else f"{frame.aad}{key}:"
+                if len(aad) > MAX_PATH:
+                    raise SyntaxRefused(f"a collection below keys of more than {MAX_PATH} characters", line=line)
                 frame = Frame(frame, key, aad, is_list, True, 0, False)
                 if begin is not None:
                     frame.ordinary = True

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ksecrets.errors import SyntaxRefused
-from ksecrets.text.json import MAX_DEPTH, scan
+from ksecrets.text.json import MAX_DEPTH, MAX_PATH, scan
 from ksecrets.text.jsonvalue import is_number, quote, resolve, sops_refuses, string
 from ksecrets.text.node import BLOCK, DOCUMENT, DOCUMENT_END, END, LIST, MAP, PLAIN, SCALAR, Lane
 from tests.jsondocs import Writer, says
@@ -175,6 +175,14 @@ def test_lines_are_counted_from_the_first_line_that_is_given() -> None:
     assert caught.value.line == 6
 
 
+def test_the_keys_on_a_path_have_an_end() -> None:
+    """At 500 levels, each level would hold the keys of all above it: 10 MB of text, 2.5 GB of memory."""
+    long = "x" * (MAX_PATH - 1)
+    assert [node.aad() for node in scan(f'{{"{long}": {{"a": 1}}}}') if node.kind == SCALAR] == [f"{long}:a:"]
+    with pytest.raises(SyntaxRefused, match="below keys of more than 100000 characters"):
+        list(scan(f'{{"{long}x": {{"a": 1}}}}'))
+
+
 def test_depth_has_an_end() -> None:
     levels = MAX_DEPTH - 1
     deep = '{"a":' + "[" * levels + "]" * levels + "}"
@@ -198,8 +206,9 @@ def test_depth_has_an_end() -> None:
         '{"a": "' + "\\ud800" * 1_600_000 + '"}',
         '{"sops": "' + "\\ud800" * 1_600_000 + '"}',
         '{"sops": {' + '"a": {' * 1_000_000,
+        ('{"' + "x" * 20_000 + '":') * 500,
     ],
-    ids=range(12),
+    ids=range(13),
 )
 def test_extremes_end_within_bounds(text: str) -> None:
     tracemalloc.start()
