@@ -138,6 +138,7 @@ def test_a_conflict_holds_no_plaintext_and_resolve_finishes_it(clone: Clone, tmp
     refused = clone.git("add", DEV)
     assert (refused.returncode, "holds conflict markers" in refused.stderr) == (128, True)
     clone.resolve(TEXT.replace("s3cret", "decided"), tmp_path)
+    assert clone.text() == TEXT.replace("s3cret", "decided")
     git("commit", "--quiet", "-m", "merged")
     assert clone.opened() == TEXT.replace("s3cret", "decided")
     assert clone.status() == ""

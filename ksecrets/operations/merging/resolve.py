@@ -11,6 +11,8 @@ from ksecrets.operations.merging.versions import find
 from ksecrets.operations.reading import read
 from ksecrets.operations.session import Session
 from ksecrets.operations.writing import Encrypted, store
+from ksecrets.repository import filtering
+from ksecrets.storage import atomic
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -65,6 +67,10 @@ def resolve(path: str, editor: Callable[[str, str | None], str], *, session: Ses
     store(result, session, reading.source)
     if texts.staged:
         repository.add(place.relative)
+        if filtering.in_use(repository):
+            # The working tree is plaintext here: git stores the same bytes for it again.
+            atomic.replace(path, plaintext, expected=atomic.read(path))
+            repository.add(place.relative)
     return result
 
 
