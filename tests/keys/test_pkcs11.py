@@ -383,7 +383,7 @@ def test_a_file_for_a_token_alone(rules: Path, cli: Cli, repo: Repo) -> None:
     cli("rotate", file).ok()
     assert cli("get", file, "a").ok().stdout == "b"
     done = cli("get", file, "a", env={PIN_VARIABLE: "999999"})
-    assert done.code == 1
+    assert done.code == 4
     assert "KSECRETS_PKCS11_PIN is wrong" in done.stderr
     assert "only/s.yaml" in done.stderr
     assert "999999" not in done.stderr
