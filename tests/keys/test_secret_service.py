@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -55,12 +56,15 @@ class SecretService:
         assert daemon.stdin is not None
         daemon.stdin.write(b"a password")
         daemon.stdin.close()
-        owner = ["dbus-send", "--session", "--print-reply", "--dest=org.freedesktop.DBus", "/"]
-        owner += ["org.freedesktop.DBus.NameHasOwner", "string:org.freedesktop.secrets"]
-        until = time.monotonic() + 20
-        while b"true" not in subprocess.run(owner, env=self.environ, capture_output=True, check=False).stdout:
-            assert time.monotonic() < until, "gnome-keyring-daemon does not come up"
-            time.sleep(0.02)
+        # the daemon has a name on the bus before it has unlocked its collection
+        look = "import secretstorage as s; print(s.get_collection_by_alias(s.dbus_init(), 'default').is_locked())"
+        until = time.monotonic() + 60
+        while True:
+            done = subprocess.run([sys.executable, "-c", look], env=self.environ, capture_output=True, check=False)
+            if done.stdout.strip() == b"False":
+                return
+            assert time.monotonic() < until, f"gnome-keyring-daemon does not come up: {done.stderr.decode()}"
+            time.sleep(0.1)
 
     def _run(self, *argv: str) -> subprocess.Popen[bytes]:
         silent = subprocess.DEVNULL
