@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 def test_the_rules_are_read_once_for_all_folders(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
     real, calls = load.find, []
-    monkeypatch.setattr(load, "find", lambda start: calls.append(start) or real(start))
+    monkeypatch.setattr(load, "find", lambda *words: calls.append(words) or real(*words))
     session = team.session()
     for number in range(20):
         assert session.place(f"a{number}/b/c/dev/secrets.yaml").environment == "dev"
@@ -152,9 +152,9 @@ def test_a_remark_is_printed_once_a_run(team: Team) -> None:
 
 
 def test_remarks_on_the_files_of_a_tree_come_through(team: Team) -> None:
-    team.rules(prod="alice", more_prod="min-readers: 2")
     team.write(PROD)
+    team.rules(prod="alice", more_prod="min-readers: 2")
     session = team.session("alice")
-    report = ksecrets.rotate([PROD], session=session)
+    report = ksecrets.updatekeys_all([PROD], session=session)
     assert [(each.status, each.error) for each in report.files] == [("changed", None)]
     assert [note.rpartition(": ")[2] for note in session.notes] == ["prod has one reader, min-readers asks for 2"]
