@@ -667,7 +667,7 @@ EXIT_CODES = (
     (1, "Failed; or `diff --exit-code` found differences."),
     (2, "The command line makes no sense."),
     (3, "A bug in ksecrets."),
-    (4, "No identity at hand opens the file."),
+    (4, "No identity at hand opens the file, and no key service lets us in."),
     (5, "Tampered: a token, the MAC or the seal does not hold. Nothing was printed or written."),
     (6, "`check` or `scan` found something."),
     (130, "Interrupted (Ctrl-C)."),
