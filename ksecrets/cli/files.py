@@ -121,10 +121,10 @@ def decrypt(
     return None
 
 
-def filestatus(file: str) -> None:
+def filestatus(file: str, input_type: str | None) -> None:
     """The command `filestatus`: sops's JSON."""
-    text = streams.read_stdin() if file == STDIN else None
-    encrypted = ksecrets.filestatus(file, text=text)
+    path, text = _input(file, None, input_type)
+    encrypted = ksecrets.filestatus(path, text=text, input_type=input_type)
     streams.write('{"encrypted":true}\n' if encrypted else '{"encrypted":false}\n')
 
 

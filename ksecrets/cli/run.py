@@ -27,6 +27,7 @@ def exec_env(
     pristine: bool,
     user: str | None,
     same_process: bool,
+    input_type: str | None,
     require_seal: bool,
     after: Sequence[str] | None,
 ) -> int:
@@ -35,7 +36,7 @@ def exec_env(
     whom = User(user) if user is not None else None
     session = ksecrets.Session()
     try:
-        values = ksecrets.environment(file, require_seal=require_seal, session=session)
+        values = ksecrets.environment(file, input_type=input_type, require_seal=require_seal, session=session)
     finally:
         streams.notes(session)
     environ = {} if pristine else session.child_environment()
@@ -51,6 +52,8 @@ def exec_file(
     no_fifo: bool,
     filename: str | None,
     user: str | None,
+    input_type: str | None,
+    output_type: str | None,
     require_seal: bool,
     after: Sequence[str] | None,
 ) -> int:
@@ -63,12 +66,14 @@ def exec_file(
     whom = User(user) if user is not None else None
     session = ksecrets.Session()
     try:
-        text = ksecrets.decrypt(file, require_seal=require_seal, session=session).text
+        content = ksecrets.decrypt(
+            file, input_type=input_type, output_type=output_type, require_seal=require_seal, session=session
+        ).data
     finally:
         streams.notes(session)
     environ = {**session.child_environment(), **(whom.environment() if whom is not None else {})}
     with Handover() as handover:
-        path = _given(handover, text.encode("utf-8", "surrogateescape"), no_fifo, filename)
+        path = _given(handover, content, no_fifo, filename)
         if handover.note is not None:
             streams.message(f"note: {handover.note}")
         return handover.become(_replaced(argv, path), environ, whom)

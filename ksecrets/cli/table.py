@@ -316,6 +316,7 @@ COMMANDS = (
             Option("--pristine", "Only these values, nothing of the environment of ksecrets."),
             _USER,
             Option("--same-process", "As in sops; the command takes the place of ksecrets in any case."),
+            _INPUT_TYPE,
             _REQUIRE_SEAL,
         ),
         text=f"{_COMMAND_FORM} Values stand as the file has them, so that 0644 stays 0644. The command does not "
@@ -333,6 +334,7 @@ COMMANDS = (
             Option("--filename", "The name of the file, for a command that looks at it.", metavar="NAME"),
             Option("--no-fifo", "A regular file, for a command that reads it in no other way; in memory, if possible."),
             _USER,
+            *_TYPES,
             _REQUIRE_SEAL,
         ),
         text=f"{_COMMAND_FORM} On Linux the path is that of anonymous memory, which can be read again and again; with "
@@ -348,6 +350,7 @@ COMMANDS = (
         "cli.files:filestatus",
         'Print {"encrypted":true} or {"encrypted":false}; needs no key.',
         arguments=(_FILE,),
+        options=(_INPUT_TYPE,),
         text="Looks at the metadata only; whether every value is encrypted as the rules say is for `check`.",
         hot=True,
     ),

@@ -20,10 +20,10 @@ _RUNS_CODE = ("LD_", "DYLD_", "BASH_ENV", "BASH_FUNC_", "ENV", "PROMPT_COMMAND",
 
 
 def environment(
-    path: str, *, type: str | None = None, require_seal: bool = False, session: Session | None = None
+    path: str, *, input_type: str | None = None, require_seal: bool = False, session: Session | None = None
 ) -> dict[str, str]:
-    """The values of one file by their keys, decrypted and verified, in the file's order. type: its format, where it is
-    not the one that its name says.
+    """The values of one file by their keys, decrypted and verified, in the file's order. input_type: its format,
+    where it is not the one that its name says.
 
     Each value is what the file says, a number as it is written (`0644`, `1.10`; sops gives 420 and 1.1), a null the
     empty text (sops: ``<nil>``). Of several documents the first counts, as for sops.
@@ -32,7 +32,7 @@ def environment(
     names with ``=``, NULs; for a name that comes twice; and for names that make a loader or a shell run code.
     """
     session = session or Session()
-    reading = read(path, None, session, type)
+    reading = read(path, None, session, input_type)
     opened = open_file(reading, session, require_seal=require_seal)
     try:
         if opened.format.name == "binary":

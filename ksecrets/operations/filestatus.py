@@ -8,15 +8,17 @@ from ksecrets.operations.reading import read
 from ksecrets.operations.session import Session
 
 
-def filestatus(path: str, *, text: str | None = None, type: str | None = None, session: Session | None = None) -> bool:
+def filestatus(
+    path: str, *, text: str | None = None, input_type: str | None = None, session: Session | None = None
+) -> bool:
     """Whether a file has the metadata of an encrypted one. Says nothing of each value: that is for `check`.
-    type: its format, where it is not the one that its name says.
 
-    Raises SyntaxRefused for a text that cannot be read, Tampered for metadata without a MAC, of which sops says "not
-    encrypted" though its values are (a merge that is not finished, or a file that somebody changed).
+    input_type: its format, where it is not the one that its name says. Raises SyntaxRefused for a text that cannot be
+    read, Tampered for metadata without a MAC, of which sops says "not encrypted" though its values are (a merge that is
+    not finished, or a file that somebody changed).
     """
     session = session or Session()
-    reading = read(path, text, session, type)
+    reading = read(path, text, session, input_type)
     try:
         metadata = read_metadata(reading.text, reading.place.format(reading.text))
     except NotEncrypted:

@@ -194,3 +194,14 @@ def test_as_another_user(shop: Repo, cli: Cli, verb: str) -> None:
         assert (name, "0" in groups.split()) == ("nobody", False)
         assert who.endswith(" nobody")
         assert "\n".join(rest) == ("0644" if verb == "exec-env" else (TEXT * 2).rstrip("\n"))
+
+
+def test_types(shop: Repo, cli: Cli) -> None:
+    """A file whose name says nothing, handed over in another format."""
+    public = next(line for line in (shop / FILE).read_text().splitlines() if "recipient:" in line).split()[-1]
+    shop.write("plain", '{"A": "one", "B": 2}\n')
+    shop.write("secret", cli("encrypt", "--input-type", "json", "--age", public, "plain").ok().out)
+    assert cli("filestatus", "--input-type", "json", "secret").ok().stdout == '{"encrypted":true}\n'
+    assert cli("exec-env", "--input-type", "json", "secret", 'echo "$A$B"').ok().stdout == "one2\n"
+    out = cli("exec-file", "--input-type", "json", "--output-type", "dotenv", "secret", "cat {}").ok().stdout
+    assert out == "A=one\nB=2\n"
