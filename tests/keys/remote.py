@@ -158,6 +158,19 @@ class RemoteContract(ServiceContract):
         assert RemoteIdentity(key).unwrap([other]) is None
         assert proxy.seen == []
 
+    def test_a_file_cannot_have_a_service_asked_a_thousand_times(
+        self, proxy: Faulty, warm: tuple[RemoteKey, Stanza]
+    ) -> None:
+        key, stanza = warm
+        enc = self.key(proxy.url).wrap(KEY).enc
+        proxy.seen.clear()
+        many = [Stanza(self.service, {**stanza.fields, "enc": enc}) for _ in range(1000)]
+        found = list(RemoteKeys(key.access, lambda service, fields: None, lambda *_: key).for_stanzas(many))
+        assert len(found) == 1
+        with pytest.raises(ServiceFailed):
+            found[0].unwrap(many)
+        assert 1 <= len(proxy.seen) <= 3
+
     def test_an_untrusted_key_is_not_made_to_speak(self, proxy: Faulty, warm: tuple[RemoteKey, Stanza]) -> None:
         key, stanza = warm
         keys = RemoteKeys(key.access, lambda service, fields: "as nobody trusts it", lambda *_: key)
