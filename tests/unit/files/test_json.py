@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from random import Random
 from typing import Any
 
@@ -250,3 +251,34 @@ def test_comments_have_no_place_in_json() -> None:
     tree["l"][0] = tree["l"][0].replace("type:str", "type:comment")
     with pytest.raises(Tampered):
         open_(json.dumps(tree))
+
+
+def hostile() -> dict[str, str]:
+    """Encrypted texts of a megabyte and more, made to take long or much."""
+    text = seal('{"a": "x", "b": [1.0]}').text
+    many = 1_000_000
+    return {
+        "token": text.replace("data:", "data:" + "A" * many, 1),
+        "base64": text.replace("data:", "data:" + "!" * many, 1),
+        "IV": text.replace(",iv:", ",iv:" + "A" * many, 1),
+        "MAC": text.replace('"mac": "', '"mac": "' + "A" * many, 1),
+        "blocks": "{" + '"sops": {},' * (many // 25) + '"a": 1}',
+        "residues": text.replace('"residues": {', '"residues": {"AAAAAAAAAAAAAAAA": "' + "A" * many + '", ', 1),
+        "line": text.replace('"a":', f'"pad_unencrypted": "{"y" * many}", "a":', 1),
+        "keys": text.replace('"a":', '"k_unencrypted": 1, ' * (many // 50) + '"a":', 1),
+        "depth": text.replace('"a":', '"d": ' + "[" * many + ', "a":', 1),
+        "long keys": text.replace('"a":', ('{"' + "x" * 2_000 + '": ') * 500 + '"a":', 1),
+        "NULs": text.replace('"a":', "\0" * many + '"a":', 1),
+        "space": text.replace('"a":', " " * many + '"a" "', 1),
+        "escapes": text.replace('"a":', '"b": "' + "\\ud800" * (many // 6) + '", "a":', 1),
+        "readers": text.replace('"age": [', '"age": [' + '{"recipient":"age1x","enc":"y"},' * (many // 50), 1),
+    }
+
+
+@pytest.mark.parametrize("name", sorted(hostile()))
+def test_hostile_files_end_in_a_clean_error_in_bounded_time(name: str) -> None:
+    began = time.process_time()
+    with pytest.raises((Tampered, SyntaxRefused, NotEncrypted)) as caught:
+        open_(hostile()[name])
+    assert time.process_time() - began < 5
+    assert len(str(caught.value)) < 2_500
