@@ -83,7 +83,7 @@ class Inspected:
         body = text.removeprefix(BOM)
         policy = self.place.policy if not self.is_binary else None
         selector = policy.selector if policy is not None else Selector(*self.metadata.selector)
-        choice = Choice(selector, format.scan(body) if selector.by_comment else (), body)
+        choice = Choice(selector, format.commented(body) if selector.by_comment else (), body)
         for node in format.scan(body):
             if node.kind == BLOCK and Metadata.from_tree(node.value) != self.metadata:
                 raise Tampered("has metadata blocks that differ", line=node.line)

@@ -200,6 +200,18 @@ def test_get_finds_a_name_behind_export_and_a_section(team: Repo, cli: Cli) -> N
     assert cli("get", INI, "web").ok().stdout == 'theme=dark\nmotd = """hello\nyou"""\n'
 
 
+def test_check_goes_by_comments_as_sops_does(team: Repo, cli: Cli) -> None:
+    """In INI the comment of an entry counts for the next one."""
+    rules = (team / ".ksecrets.yaml").read_text()
+    team.write(".ksecrets.yaml", rules.replace("readers:", "encrypt: {comment-regex: enc}, readers:"))
+    team.write("conf/c.ini", "[s]\n; enc\na = one\nb = two\nc = three\n")
+    cli("encrypt", "-i", "conf/c.ini").ok()
+    text = (team / "conf/c.ini").read_text()
+    assert "a = one\nb = ENC[" in text
+    assert "c = three\n" in text
+    cli("check", "conf/c.ini").ok()
+
+
 def test_a_file_that_git_gave_other_line_ends_is_refused(team: Repo, cli: Cli) -> None:
     converted = (team / ENV).read_bytes().replace(b"\n", b"\r\n")
     (team / ENV).write_bytes(converted)
