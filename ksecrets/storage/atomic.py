@@ -289,18 +289,32 @@ class Together:
     """A `with` block in which many files are replaced: that the renames are durable is seen to once, at its end.
 
     Each file still has its old bytes or its new ones at any moment. What a power cut may take back, until the block
-    has ended, is whole files. Processes that are forked in the block belong to it.
+    has ended, is whole files. Processes that are forked in the block belong to it; `wrote` is told of what they
+    replaced. notes: what the disk did not confirm, after the block.
     """
 
     _open = False
 
-    def __enter__(self) -> None:
-        Together._open = hasattr(os, "sync")
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+        self._folders: set[str] = set()
+
+    def wrote(self, path: str) -> None:
+        """A file was replaced in this block, whichever process did it."""
+        self._folders.add(os.path.dirname(os.path.realpath(path)))
+
+    def __enter__(self) -> Together:
+        Together._open = True
+        return self
 
     def __exit__(self, *_: object) -> None:
-        if Together._open:
-            Together._open = False
-            os.sync()
+        Together._open = False
+        # The first of them has a journal written out, and with it all the other renames: these cost next to nothing.
+        for folder in sorted(self._folders):
+            try:
+                _sync_folder(folder, folder)
+            except KsecretsError as error:
+                self.notes.append(f"{folder}: {error.message}")
 
 
 def _sync_folder(folder: str, path: str) -> None:

@@ -57,11 +57,14 @@ def run(
     found: list[FileResult | None] = [None] * len(selected)
     session.hold_places(True)
     repositories = _in_bulk(selected, session)
+    together = atomic.Together()
     done = 0
 
     def came(index: int, result: FileResult) -> None:
         nonlocal done
         found[index] = result
+        if result.status == "changed":
+            together.wrote(result.path)
         if result.status != "planned" or dry_run:
             done += 1
         if progress is not None:
@@ -75,8 +78,6 @@ def run(
         assert planned is not None
         return _noted(_write(planned, session, write), session)
 
-    from contextlib import nullcontext
-
     try:
         for index, result in _each(selected, look, repositories, processes()):
             came(index, result)
@@ -84,7 +85,7 @@ def run(
         if dry_run:
             planned.clear()
         open_ahead([selected[index].path for index in planned], session)
-        with atomic.Together() if len(planned) > _FIRST else nullcontext():
+        with together:
             # Here, before any fork: an identity under a passphrase is then asked for once.
             for _ in range(min(_FIRST, len(planned))):
                 index = planned.pop(0)
@@ -100,7 +101,7 @@ def run(
         for repository in repositories:
             repository.rest()
         session.hold_places(False)
-        session.notes[:] = earlier
+        session.notes[:] = earlier + together.notes
     for each in found:
         if each is None or (each.status == "planned" and not dry_run):
             report.left += 1

@@ -559,17 +559,46 @@ def test_write_to_a_pipe(tmp_path: Path) -> None:
 
 
 def test_many_files_together_are_synced_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each file is synced before its rename, as ever; the folders at the end, all at once."""
+    """Each file is synced before its rename, as ever; the folders at the end, each once."""
     done: list[str] = []
     real = os.fsync
-    monkeypatch.setattr(os, "fsync", lambda fd: (done.append("folder" if os.path.isdir(fd) else "file"), real(fd))[1])
-    monkeypatch.setattr(os, "sync", lambda: done.append("all"))
+
+    def fsync(fd: int) -> None:
+        done.append("folder" if os.path.isdir(fd) else "file")
+        real(fd)
+
+    monkeypatch.setattr(os, "fsync", fsync)
     for name in ("a", "b"):
         (tmp_path / name).write_text("old")
-    with pytest.raises(KsecretsError), atomic.Together():
-        atomic.replace(str(tmp_path / "a"), "new")
-        atomic.replace(str(tmp_path / "b"), "new")
-        raise KsecretsError("whatever ends the block")
-    assert done == ["file", "file", "all"]
+    together = atomic.Together()
+
+    def cut_short() -> None:
+        with together:
+            for name in ("a", "b"):
+                atomic.replace(str(tmp_path / name), "new")
+                together.wrote(str(tmp_path / name))
+            raise KsecretsError("whatever ends the block")
+
+    with pytest.raises(KsecretsError):
+        cut_short()
+    assert done == ["file", "file", "folder"]
+    assert together.notes == []
     atomic.replace(str(tmp_path / "a"), "newer")
     assert done[3:] == ["file", "folder"]
+
+
+def test_what_the_disk_does_not_confirm_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a").write_text("old")
+    real = os.fsync
+
+    def fsync(fd: int) -> None:
+        if os.path.isdir(fd):
+            raise OSError(errno.EIO, "")
+        real(fd)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with atomic.Together() as together:
+        atomic.replace(str(tmp_path / "a"), "new")
+        together.wrote(str(tmp_path / "a"))
+    assert together.notes == [f"{tmp_path}: was written, but the disk did not confirm it: the disk reports an error"]
+    assert (tmp_path / "a").read_text() == "new"
