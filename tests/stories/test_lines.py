@@ -210,6 +210,9 @@ def test_check_goes_by_comments_as_sops_does(team: Repo, cli: Cli) -> None:
     assert "a = one\nb = ENC[" in text
     assert "c = three\n" in text
     cli("check", "conf/c.ini").ok()
+    without_key = cli("check", "conf/c.ini", env={"SOPS_AGE_KEY": ""})
+    assert "[plaintext" not in without_key.stdout
+    assert "c.ini" not in without_key.stdout, without_key.stdout
 
 
 def test_a_file_that_git_gave_other_line_ends_is_refused(team: Repo, cli: Cli) -> None:
