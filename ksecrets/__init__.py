@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ksecrets.errors import KsecretsError
+    from ksecrets.operations.asked import Asked
     from ksecrets.operations.change import set, unset
     from ksecrets.operations.check import Finding, Report, check
     from ksecrets.operations.decrypt import Decrypted, decrypt
@@ -66,6 +67,7 @@ if TYPE_CHECKING:
 
 # Names are looked up when they are first used: git and Helm start us for one of them at a time.
 _MODULES = {
+    "Asked": "operations.asked",
     "Change": "operations.diff",
     "Decrypted": "operations.decrypt",
     "Encrypted": "operations.writing",
@@ -120,6 +122,7 @@ _MODULES = {
 }
 
 __all__ = [
+    "Asked",
     "Change",
     "Decrypted",
     "Encrypted",

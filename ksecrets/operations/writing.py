@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from ksecrets.files.open import Opened
     from ksecrets.operations.asked import Asked
     from ksecrets.operations.session import Place, Session
+    from ksecrets.rules.policy import Reader
     from ksecrets.storage.atomic import Source
 
     Groups = tuple[tuple[Stanza, ...], ...]
@@ -74,7 +75,14 @@ def policy_for(place: Place, previous: Opened | None, asked: Asked, session: Ses
     elif session.environ.get(CONFIG):
         session.note(f"{CONFIG} (--config) does not count: {policy.source} rules this file", place.path)
     readers = asked.readers(place)
-    by_variables, variables = asked.readers_of_variables(place) if not readers else ((), "")
+    by_variables: tuple[Reader, ...] = ()
+    variables = ""
+    if not readers:
+        try:
+            by_variables, variables = asked.readers_of_variables(place)
+        except KsecretsError:
+            if policy is None or not policy.recipients:  # else they do not count, whatever they say
+                raise
     if policy is not None:
         asked.agree(policy, place)
         if policy.recipients:

@@ -88,6 +88,12 @@ def test_variables_of_sops_do_not_overrule_rules(team: Team) -> None:
     assert any(note.startswith(f"{DEV}: SOPS_AGE_RECIPIENTS does not count: .ksecrets.yaml") for note in session.notes)
 
 
+def test_a_variable_that_cannot_be_used_does_not_matter_under_rules(team: Team) -> None:
+    team.repo.write(DEV, PLAIN)
+    ksecrets.encrypt(DEV, write=True, session=team.session("alice", SOPS_AGE_RECIPIENTS="nonsense"))
+    assert readers(team.metadata(DEV)) == public("alice", "bob")
+
+
 def test_variables_of_sops_do_not_touch_what_is_encrypted(team: Team) -> None:
     made(team, "alice")
     session = team.session("alice", SOPS_AGE_RECIPIENTS=person("eve").public)
