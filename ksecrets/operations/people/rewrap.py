@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from ksecrets.operations.people.scope import Scope, Secret
     from ksecrets.operations.rewrap.run import Progress
-    from ksecrets.operations.session import Session
+    from ksecrets.operations.session import Place, Session
     from ksecrets.rules.policy import Reader
 
 
@@ -96,6 +96,7 @@ def plan(scope: Scope, text: str, name: str, environments: Collection[str], sess
     config = parse(text, FILE)
     own = _key(config.recipients.get(name)) if adds else None
     strangers: dict[str, list[str]] = {}
+    places: list[Place] = []
     for secret in scope.files(environments):
         policy = config.policy(secret.relative)
         if policy is None:
@@ -110,12 +111,9 @@ def plan(scope: Scope, text: str, name: str, environments: Collection[str], sess
         for key in wanted.keys() - there - {own}:
             strangers.setdefault(wanted[key], []).append(secret.path)
         made.work.append(secret)
-        place = session.place(secret.path)
+        places.append(session.place(secret.path))
         try:
-            check_environment(secret.metadata, place, session)
-            session.key_for(place)(secret.metadata)
-        except NoIdentity as error:
-            made.closed.append((secret, error.at(secret.path)))
+            check_environment(secret.metadata, places[-1], session)
         except KsecretsError as error:
             raise error.at(secret.path) from None
     if strangers:
@@ -128,6 +126,15 @@ def plan(scope: Scope, text: str, name: str, environments: Collection[str], sess
             ],
             hint=f"ksecrets grant {min(strangers)}, or take them out of the configuration",
         )
+    session.open_ahead([secret.path for secret in made.work])
+    for secret, place in zip(made.work, places, strict=True):
+        assert secret.metadata is not None
+        try:
+            session.key_for(place)(secret.metadata)
+        except NoIdentity as error:
+            made.closed.append((secret, error.at(secret.path)))
+        except KsecretsError as error:
+            raise error.at(secret.path) from None
     return made
 
 
