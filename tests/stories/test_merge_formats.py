@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -60,6 +61,18 @@ def test_neighbours_merge(repository: Repo, cli: Cli, driver: bool) -> None:
     if not driver:
         repository.git("commit", "--quiet", "-m", "merged")
     cli("check").ok()
+
+
+def test_without_a_key_it_is_left_to_those_who_have_one(repository: Repo, cli: Cli, tmp_path: Path) -> None:
+    branches(repository, cli, replaced("old", "horse"), replaced("app", "me"))
+    env = {**os.environ, "HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path)}
+    env |= {"GIT_CONFIG_GLOBAL": os.path.join(os.environ["HOME"], ".gitconfig")}
+    done = subprocess.run(["git", "merge", "side"], cwd=repository.path, env=env, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.count("cannot be merged without a key: it is not YAML") == len(FILES)
+    for path, text in FILES.items():
+        cli("resolve", path, env={"EDITOR": "false"}).ok()
+        assert cli("decrypt", path).ok().stdout == text.replace("app", "me", 1).replace("old", "horse", 1)
 
 
 def test_a_conflict_is_at_its_entry_and_holds_no_plaintext(repository: Repo, cli: Cli, tmp_path: Path) -> None:

@@ -61,6 +61,8 @@ def merge_without_key(path: str, base: str, ours: str, theirs: str, *, session: 
     texts = (base, ours, theirs)
     if not base:
         raise _refused("both sides added it")
+    if any(place.format(text).name != "yaml" for text in texts):
+        raise _refused("it is not YAML")
     three = [read_metadata(text) for text in texts]
     for text, metadata in zip(texts, three, strict=True):
         if conflict_line(text) is not None or not metadata.mac:
