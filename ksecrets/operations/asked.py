@@ -88,6 +88,16 @@ class Asked:
         readers = named_readers(named, place, aws_profile=self._aws_profile, context=self._context)
         return readers, " and ".join(name for name, value in found.items() if value.strip(" ,"))
 
+    def is_met_by(self, metadata: Metadata, place: Place) -> bool:
+        """Whether an encrypted file is as the options say."""
+        readers = self.readers(place)
+        there = identities([reader for group in own_groups(metadata, place) for reader in group])
+        return (
+            (not readers or identities(readers) == there)
+            and (self.selector is None or (self.selector.kind, self.selector.value) == metadata.selector)
+            and (metadata.mac_only_encrypted or not self.mac_only_encrypted)
+        )
+
     def agree(self, policy: Policy, place: Place) -> None:
         """Raises RuleViolation where an option says something else than the rules do."""
         readers = self.readers(place)

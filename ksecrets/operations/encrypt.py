@@ -94,7 +94,7 @@ def _again(reading: Reading, session: Session, asked: Asked) -> Encrypted:
     if seen.sealed:
         if place.policy is not None and place.policy.recipients:
             seen.refuse_other_readers(place.policy)
-        if seen.is_as_the_rules_say():
+        if seen.is_as_the_rules_say() and asked.is_met_by(seen.metadata, place):
             result = Encrypted(
                 place.path,
                 reading.text,

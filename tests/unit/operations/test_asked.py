@@ -115,6 +115,19 @@ def test_a_service_that_is_none() -> None:
         ksecrets.encrypt("x.yaml", text=PLAIN, asked=Asked({"egg": ["x"]}))
 
 
+def test_an_encrypted_file_follows_the_options_or_says_why_not(team: Team) -> None:
+    """#1153: sops has no way to another selector but to decrypt; other readers are for `rotate`, and never ignored."""
+    made(team, "alice")
+    selector = Asked(selector={"encrypted_regex": "^password$"})
+    assert ksecrets.encrypt(OTHER, write=True, asked=selector, session=team.session("alice")).changed
+    assert team.metadata(OTHER).selector == ("encrypted_regex", "^password$")
+    assert not ksecrets.encrypt(OTHER, write=True, asked=selector, session=team.session("alice")).changed
+    assert ksecrets.decrypt(OTHER, session=team.session("alice")).text == PLAIN
+    with pytest.raises(RuleViolation, match="its readers are not those of the command line") as caught:
+        ksecrets.encrypt(OTHER, write=True, asked=Asked({"age": public("bob")}), session=team.session("alice"))
+    assert "ksecrets rotate --add-age" in str(caught.value)
+
+
 # -- rules without readers ---------------------------------------------------------------------------------------------
 
 SELECTOR_ONLY = "creation_rules:\n  - encrypted_regex: ^password$\n"
