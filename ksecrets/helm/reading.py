@@ -48,7 +48,7 @@ def content(path: str, session_of: Callable[[], Session]) -> Content:
     session = session_of()
     try:
         opened = decrypt(path, plain="pass", session=session)
-        return Content(opened.text.encode(), on_disk=not opened.encrypted)
+        return Content(opened.data, on_disk=not opened.encrypted)
     except SyntaxRefused:
         raw = _read(path)
         if _TOKEN in raw:
@@ -78,7 +78,7 @@ def raw_content(path: str) -> Content:
 def _opened(raw: bytes, path: str, session: Session) -> Content:
     """Content that stands at no path, or at that of a pipe."""
     try:
-        return Content(decrypt(path, text=_text(raw, path), plain="pass", session=session).text.encode(), on_disk=False)
+        return Content(decrypt(path, text=_text(raw, path), plain="pass", session=session).data, on_disk=False)
     except SyntaxRefused:
         if _TOKEN in raw:
             raise

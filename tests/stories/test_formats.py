@@ -274,3 +274,10 @@ def test_a_kubernetes_secret_stays_a_manifest(team: Repo, cli: Cli, sops: str) -
         cli("set", file, "data.new", "bmV3").ok()
         assert "bmV3" not in (team / file).read_text()
     assert encrypted.startswith('{"kind": "Secret", "data": {"a": "ENC[')
+
+
+def test_helm_gets_the_bytes_of_a_binary_file(team: Repo, cli: Cli) -> None:
+    """For --set-file, encrypted or not, and whatever the bytes are."""
+    assert cli("helm", "getter", "", "", "", "secrets://conf/tls.p12").ok().out == BYTES
+    (team / "logo.bin").write_bytes(BYTES)
+    assert cli("helm", "getter", "", "", "", "secrets://logo.bin").ok().out == BYTES
