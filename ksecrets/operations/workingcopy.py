@@ -99,7 +99,7 @@ class WorkingCopy:
             place = self._place(path)
             opened = open_file(Reading(place, raw.decode("utf-8"), None), self._session, unsealed=True)
             if opened.sealed:
-                return opened.plaintext.encode("utf-8")
+                return opened.plaintext.encode("utf-8", "surrogateescape")
             note = "has no seal"
         except NotEncrypted:
             pass
