@@ -20,9 +20,10 @@ import hypothesis
 import pytest
 
 from tests.browser import Browser
+from tests.cluster import cluster
 from tests.services import aws, strict_aws, vault
 
-__all__ = ["aws", "strict_aws", "vault"]  # fixtures that stand elsewhere
+__all__ = ["aws", "cluster", "strict_aws", "vault"]  # fixtures that stand elsewhere
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -251,7 +251,12 @@ COMMANDS = (
         "Set one value.",
         arguments=(_FILE, _KEY, Argument("value", "[VALUE]", required=False)),
         options=(
-            Option("--value-file", "Read the value from this file, every byte of it.", metavar="FILE", file=True),
+            Option(
+                "--value-file",
+                "Read the value from this file (- for standard input), every byte of it.",
+                metavar="FILE",
+                file=True,
+            ),
             Option("--value-stdin", "Read the value from standard input, every byte of it."),
             Option("--json", "The value is JSON: a number, true, null, a list, ..."),
             Option("--text", "The value is text, whatever it looks like."),

@@ -50,7 +50,9 @@ def set_value(
     if json and text:
         raise UsageError("the value is --json or --text")
     as_sops = not json and not text and _is_sops_form(key)
-    if value_file is not None:
+    if value_file == "-":
+        given, as_sops = streams.read_stdin("the value on standard input"), False
+    elif value_file is not None:
         from ksecrets.storage import atomic
 
         given, as_sops = atomic.read(value_file).text, False

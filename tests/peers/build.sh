@@ -66,7 +66,13 @@ END
     return 1
 }
 
-in_folder() { (cd "go/$1" && exec go build -trimpath -o "$GOBIN/$1" .); }
+in_folder() {
+    (
+        cd "go/$1"
+        [ ! -f build.sh ] || exec sh build.sh
+        exec go build -trimpath -o "$GOBIN/$1" .
+    )
+}
 # A helper's version is the checksum of its sources.
 helper() {
     sum=$(find "go/$1" -type f -exec cksum {} + | LC_ALL=C sort | cksum | cut -d' ' -f1)

@@ -1,0 +1,7 @@
+//go:build tools
+
+// Package tools pins the API server of Kubernetes. `go install` cannot build it: its module replaces parts of itself by
+// folders of its own, which a consumer has to replace by their published versions (go.mod).
+package tools
+
+import _ "k8s.io/kubernetes/cmd/kube-apiserver"
