@@ -19,7 +19,8 @@ from tests.documents import Writer, is_yaml
 from tests.peers.test_sops_yaml import Reader, comments, leaves, lost, reads_alike, values
 from tests.pipe import Sops, alice, open_, open_as_alice, seal, stanzas
 
-STREAMS, LENGTH = 40, 50
+LENGTH = 50
+STREAMS = max(1, int(os.environ.get("KSECRETS_TEST_DOCUMENTS") or 2000) // LENGTH)
 # A run has a seed of its own; a failure names it, and KSECRETS_TEST_SEED brings it back.
 SEED = int(os.environ.get("KSECRETS_TEST_SEED") or int.from_bytes(os.urandom(4)))
 MARKER = re.compile(r"^---\n", re.MULTILINE)

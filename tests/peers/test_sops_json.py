@@ -23,7 +23,8 @@ from tests.pipe import Sops, alice, metadata, open_, open_as_alice, seal, stanza
 JSON, BINARY = by_name("json"), by_name("binary")
 # A run has a seed of its own; a failure names it, and KSECRETS_TEST_SEED brings it back.
 SEED = int(os.environ.get("KSECRETS_TEST_SEED") or int.from_bytes(os.urandom(4)))
-FILES, LENGTH = 12, 50
+LENGTH = 50
+FILES = max(1, int(os.environ.get("KSECRETS_TEST_DOCUMENTS") or 600) // LENGTH)
 
 
 def documents(number: int) -> str:

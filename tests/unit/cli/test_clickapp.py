@@ -52,6 +52,7 @@ def test_options_that_may_be_repeated() -> None:
         "machine": None,
         "files": ("x/**",),
         "reader": ("a", "b"),
+        "pq": False,
         "quiet": False,
         "config": None,
     }
