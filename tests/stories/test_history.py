@@ -490,3 +490,26 @@ def test_the_commands(shop: Team, cli: Cli) -> None:
     failed = cli("log", "none.yaml")
     assert failed.code == 1
     assert "no commit of HEAD knows it" in failed.stderr
+
+
+FORMATS = {
+    "secrets.json": ('{"db": {"user": "app", "password": "s3cret"},\n "port": 5432}\n', "db.password"),
+    "secrets.env": ("# of the database\nUSER=app\nPASSWORD=s3cret\nPORT=5432\n", "PASSWORD"),
+    "secrets.ini": ("[db]\nuser = app\npassword = s3cret\nport = 5432\n", "db.password"),
+}
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_format_has_a_history(team: Team, name: str) -> None:
+    content, key = FORMATS[name]
+    path = f"env/dev/{name}"
+    rules = team.repo / ".ksecrets.yaml"
+    rules.write_text(rules.read_text().replace("**/dev/secrets*.yaml", "**/dev/secrets*"))
+    team.write(path, content)
+    team.repo.commit("first")
+    set_value(team, path, key, "another", "rotated")
+    assert steps(team, path)["rotated"] == [("changed", key)]
+    found = last(team, path)
+    assert found[key] == "rotated"
+    assert len(found) == 3
+    assert {subject for where, subject in found.items() if where != key} == {"first"}

@@ -1,7 +1,7 @@
 """One version of a file as its values, read without any key: where each stands, and its token or its readable text.
 
 Between two versions mostly tokens differ and nothing else. So a text is split at its tokens, and what is left, its
-skeleton, is read as YAML once for all versions that share it: one strict token means the same to YAML as another. The
+skeleton, is read once for all versions that share it: one strict token means the same in its place as another. The
 metadata block is cut off first, where it surely ends the text, and read once for each set of readers.
 """
 
@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from ksecrets.envelope.metadata import identity_fields
 from ksecrets.errors import KsecretsError, NotEncrypted
+from ksecrets.files.formats import by_name, seen
 from ksecrets.files.open import BOM, read_metadata
-from ksecrets.text import yaml
 from ksecrets.text.node import ALIAS, BLOCK, COMMENT, DOCUMENT, END, KEY, LIST, MAP, PLAIN, SCALAR
-from ksecrets.text.resolve import resolve
 from ksecrets.values.token import is_token
 
 TYPE_CHECKING = False
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from typing import Any, TypeAlias
 
     from ksecrets.envelope.metadata import Metadata
+    from ksecrets.files.formats import Format
 
     Where: TypeAlias = "tuple[int, tuple[str | int, ...], int]"  # document, path, ordinal of a key that stands twice
     Value: TypeAlias = "tuple[bool, str, str]"  # is it a token, its type, and the token or the readable text
@@ -137,20 +137,22 @@ class Reader:
         if memo not in self._envelopes:
             _remember(self._envelopes, memo, _envelope(tail))
         envelope = self._envelopes[memo]
-        return self._filled(body, envelope) if envelope is not None else None
+        return self._filled(body, envelope, by_name("yaml")) if envelope is not None else None
 
     def _whole(self, text: str) -> Version:
         envelope = None
+        format = by_name("yaml")
         if "sops" in text:
             try:
                 envelope = Envelope(read_metadata(text))
+                format = seen(text)
             except NotEncrypted:
                 pass
-        version = self._filled(text, envelope, alone=False)
+        version = self._filled(text, envelope, format, alone=False)
         assert version is not None
         return version
 
-    def _filled(self, body: str, envelope: Envelope | None, *, alone: bool = True) -> Version | None:
+    def _filled(self, body: str, envelope: Envelope | None, format: Format, *, alone: bool = True) -> Version | None:
         """alone: there must be one document, and no block in it."""
         pieces = [body] if _PLACE in body else _patterns()[0].split(body)
         skeleton = "\0".join(pieces[::2])
@@ -158,7 +160,7 @@ class Reader:
             marked = [pieces[0]]
             for number in range(1, len(pieces), 2):
                 marked += [f"{_PLACE}{number // 2}]", pieces[number + 1]]
-            layout = _layout("".join(marked), len(pieces) // 2, alone=alone)
+            layout = _layout("".join(marked), len(pieces) // 2, format, alone=alone)
             if layout is None:
                 return None
             _remember(self._layouts, skeleton, layout)
@@ -171,15 +173,15 @@ class Reader:
 def _envelope(tail: str) -> Envelope | None:
     """Of a text that is to be the block and nothing else; None where it is not."""
     try:
-        if any(node.kind in (SCALAR, ALIAS, LIST, KEY) for node in yaml.scan(tail)):
+        if any(node.kind in (SCALAR, ALIAS, LIST, KEY) for node in by_name("yaml").scan(tail)):
             return None
         return Envelope(read_metadata(tail))
     except KsecretsError:
         return None
 
 
-def _layout(text: str, tokens: int, *, alone: bool) -> Layout | None:
-    """Read the YAML. Raises SyntaxRefused."""
+def _layout(text: str, tokens: int, format: Format, *, alone: bool) -> Layout | None:
+    """Read the text. Raises SyntaxRefused."""
     places = {f"{_PLACE}{number}]": number for number in range(tokens)}
     slots: dict[Where, Value | int] = {}
     seen: dict[tuple[int, tuple[str | int, ...]], int] = {}
@@ -196,7 +198,7 @@ def _layout(text: str, tokens: int, *, alone: bool) -> Layout | None:
         seen[document, path] = ordinal + 1
         slots[document, path, ordinal] = slot
 
-    for node in yaml.scan(text):
+    for node in format.scan(text):
         kind = node.kind
         if kind == COMMENT:
             continue
@@ -213,7 +215,7 @@ def _layout(text: str, tokens: int, *, alone: bool) -> Layout | None:
             if place is not None:
                 add(node.path(), place)
             elif node.key is not None or node.start != node.end or node.tag is not None:
-                add(node.path(), _readable(node.value, node.style == PLAIN, node.tag))
+                add(node.path(), _readable(node.value, node.style == PLAIN, node.tag, format))
         elif kind == ALIAS:
             add(node.path(), (False, "alias", node.anchor or node.value))
         elif kind == END and empty is not None and empty[1]:
@@ -225,12 +227,12 @@ def _layout(text: str, tokens: int, *, alone: bool) -> Layout | None:
     return Layout(slots)
 
 
-def _readable(text: str, plain: bool, tag: str | None) -> Value:
+def _readable(text: str, plain: bool, tag: str | None, format: Format) -> Value:
     if is_token(text):
         return True, text[text.rindex(":") + 1 : -1], text
     if tag is not None and not tag.startswith(_CORE):
         return False, tag, text
-    kind = resolve(text, plain=plain, tag=tag)[0]
+    kind = format.resolve(text, plain=plain, tag=tag)[0] if plain or tag is not None else "str"
     return False, kind, "null" if kind == "null" else text
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from ksecrets.envelope.metadata import identity_fields
 from ksecrets.errors import KsecretsError
 from ksecrets.files.choice import Choice
+from ksecrets.files.formats import seen
 from ksecrets.files.open import BOM, read_metadata
 from ksecrets.operations.known import sealed_path
 from ksecrets.rules.policy import identity
 from ksecrets.rules.selector import Selector
-from ksecrets.text import yaml
 from ksecrets.text.node import SCALAR
 from ksecrets.values.succession import holds
 from ksecrets.values.token import is_token
@@ -166,10 +166,11 @@ def _tokens(text: str) -> set[str]:
     try:
         selector = Selector(*read_metadata(text).selector)
         body = text.removeprefix(BOM)
-        choice = Choice(selector, yaml.scan(body) if selector.by_comment else (), body)
+        format = seen(text)
+        choice = Choice(selector, format.commented(body) if selector.by_comment else (), body)
         return {
             node.value
-            for node in yaml.scan(body)
+            for node in format.scan(body)
             if node.kind == SCALAR and not node.frame.in_key and is_token(node.value) and choice.of(node)
         }
     except KsecretsError:
