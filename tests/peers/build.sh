@@ -2,7 +2,7 @@
 # Builds the real programs that the tests, the demo and the bench compare with, once, at pinned versions:
 #
 #   build.sh            all of them, and every helper in tests/peers/go/
-#   build.sh NAME...    only these (helm3 helm4 sops age age-keygen actionlint services, or a helper's folder name)
+#   build.sh NAME...    only these (helm3 helm4 sops age age-keygen actionlint kustomize services, or a helper's folder)
 #   build.sh --where    print the cache folder
 #
 # The cache is outside the tree: $KSECRETS_PEERS, or ksecrets-peers in the user's cache folder. In it stand helm3/helm,
@@ -17,6 +17,7 @@ sops       bin   github.com/getsops/sops/v3/cmd/sops v3.13.3
 age        bin   filippo.io/age/cmd/age              v1.3.2
 age-keygen bin   filippo.io/age/cmd/age-keygen       v1.3.2
 actionlint bin   github.com/rhysd/actionlint/cmd/actionlint v1.7.12
+kustomize  bin   sigs.k8s.io/kustomize/kustomize/v5  v5.8.1
 "
 
 cd "$(dirname "$0")"
@@ -58,7 +59,8 @@ build() {
 pinned() {
     while read -r name folder path version; do
         [ "$name" = "$1" ] || continue
-        build "$name" "$folder" "${path##*/}" "$version" go install -trimpath -ldflags "-s -w" "$path@$version"
+        command=${path%/v[0-9]} # as go install names it
+        build "$name" "$folder" "${command##*/}" "$version" go install -trimpath -ldflags "-s -w" "$path@$version"
         return
     done <<END
 $pins
@@ -119,7 +121,7 @@ else
     done
     # Two lanes: one downloads or links on one core while the other compiles. The two Helms share much of what they
     # need, and so do sops and the helpers, so each pair follows itself.
-    lane helm4 helm3 services &
+    lane helm4 helm3 kustomize actionlint services &
     # shellcheck disable=SC2086 # names of folders, one word each
     status=0 && lane sops age age-keygen $helpers || status=1
     wait $! || status=1
