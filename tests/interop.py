@@ -1,7 +1,7 @@
 """The matrix of docs/interop.md: what is held against the real sops, which cells cannot hold, and the page itself.
 
-tests/peers/test_interop.py fills the cells by running both programs. `python -m tests.interop` does that, and writes the
-page from what it saw; arguments go to pytest (`-n 2`). CI runs the same cells and compares the page with them.
+tests/peers/test_interop.py fills the cells by running both programs. `python -m tests.interop` does that, and writes
+the page from what it saw; arguments go to pytest (`-n 2`). CI runs the same cells and compares the page with them.
 
 `REASONS` is written before a run, from what is known of the formats. A cell that has one must fail, and in just that
 way; every other cell must hold.
@@ -9,9 +9,12 @@ way; every other cell must hold.
 
 from __future__ import annotations
 
+import os
+import re
+import subprocess
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,8 +34,8 @@ SELECTORS: dict[str, dict[str, object]] = {
     "encrypted_suffix": {"encrypted_suffix": "_secret"},
     "unencrypted_regex": {"unencrypted_regex": "(?i)^(host|last)$"},
     "encrypted_regex": {"encrypted_regex": "(?i)pass|_secret$"},
-    "unencrypted_comment_regex": {"unencrypted_comment_regex": "^ plain"},
-    "encrypted_comment_regex": {"encrypted_comment_regex": "^ enc"},
+    "unencrypted_comment_regex": {"unencrypted_comment_regex": "plain:"},
+    "encrypted_comment_regex": {"encrypted_comment_regex": "enc:"},
     "mac_only_encrypted": {"encrypted_suffix": "_secret", "mac_only_encrypted": True},
 }
 """The fields of the creation rule, by the name of the row."""
@@ -106,7 +109,7 @@ def text_of(reason: Reason | None) -> str:
 
 
 def all_cells() -> list[Cell]:
-    rows = {"selectors": SELECTORS, "keys": KEY_TYPES}
+    rows: dict[str, Iterable[str]] = {"selectors": SELECTORS, "keys": KEY_TYPES}
     return [
         Cell(table, row, column, direction)
         for table, names in rows.items()
@@ -121,32 +124,32 @@ def all_cells() -> list[Cell]:
 _TOP = """\
 # Interop with sops
 
-Which files go from ksecrets to sops, from sops to ksecrets, and back and forth: every cell is a run of both programs on
-one file, with sops's own `.sops.yaml` for both. `python -m tests.interop` writes this page from such a run; in CI the same
-cells are run with every change, and the page is compared with them
-([test_a_cell](../tests/peers/test_interop.py)).
+Which files go from ksecrets to sops, from sops to ksecrets, and back and forth. Every cell is a run of both programs
+on one file, under one `.sops.yaml`. `python -m tests.interop` writes this page from such a run. CI runs the same cells
+with every change, and compares the page with them ([test_a_cell](../tests/peers/test_interop.py)).
 
 {facts}
 
 **holds** means:
 
-- *ours -> sops*: ksecrets encrypts. sops decrypts it to equal values, ksecrets to the same bytes; and the values that are
-  encrypted are those that sops encrypts under this rule.
-- *sops -> ours*: sops encrypts, ksecrets decrypts it to equal values (of a binary file: the same bytes).
-- *in turns*: on the file of ksecrets, three times: sops changes a value, ksecrets reads it and changes one, sops reads that.
-  All values are right each time, and a change by ksecrets leaves every other byte of the plaintext as it was.
+- *ours -> sops*: ksecrets encrypts. sops decrypts it to equal values, ksecrets to the same bytes; and the values that
+  are encrypted are those that sops encrypts under this rule: under a selector some of them, and not all.
+- *sops -> ours*: sops encrypts, and ksecrets decrypts it to equal values; a binary file to the same bytes.
+- *in turns*: on the file of ksecrets, three times: sops changes a value, ksecrets reads it and changes one, sops reads
+  that. All values are right each time, and a change by ksecrets leaves all other lines of the plaintext as they are.
+  Both change a binary file in an editor; it is text then, as ksecrets opens no editor for other bytes.
 
-A number in the place of *holds* is a reason of the [list below](#reasons), which was written before the run; the test fails
-where such a cell holds after all, or fails in another way. Values are compared by readers that are neither ours nor sops's
-(PyYAML, Python's json and configparser, python-dotenv).
+A number in the place of *holds* is a reason of the [list below](#reasons), which was written before the run: the test
+fails where such a cell holds after all, or fails in another way. Values are compared by readers that are neither ours
+nor sops's (PyYAML, Python's json and configparser, python-dotenv).
 """
 
 _TITLES = {
     "selectors": ("Formats and selectors", "With one age key.", "selector"),
     "keys": (
         "Formats and keys",
-        "With the default selector. sops speaks its own SDKs; what in parentheses answers both is the real program, an\n"
-        "emulator, or a stand-in that is part of these tests ([key services](key-services.md)).",
+        "With the default selector. sops speaks its own SDKs. What answers both stands in parentheses: OpenBao is a\n"
+        "real server, moto an emulator, and a stand-in is a part of these tests ([key services](key-services.md)).",
         "key",
     ),
 }
@@ -154,8 +157,8 @@ _TITLES = {
 _END = """\
 ## What is not in the tables
 
-- Keys in PKCS#11 tokens and Fortanix DSM: sops does not have them, and opens such a file by its other readers. HuaweiCloud
-  KMS: ksecrets does not have it ([configuration](configuration.md#recipients)).
+- Keys in PKCS#11 tokens and Fortanix DSM: sops does not have them, and opens such a file by its other readers.
+  HuaweiCloud KMS: ksecrets does not have it ([configuration](configuration.md#recipients)).
 - What single values become: generated documents of every format go through both programs
   ([YAML](../tests/peers/test_generated.py), [JSON](../tests/peers/test_sops_json.py),
   [dotenv and INI](../tests/peers/test_sops_lines_generated.py)). What sops does not read, or changes, is in the
@@ -191,36 +194,48 @@ def render(cells: Mapping[Cell, str], line: str) -> str:
 # -- a run -------------------------------------------------------------------------------------------------------------
 
 
+def versions(find: Callable[[str], str], *names: str) -> dict[str, str]:
+    """What programs say of themselves. find: a name -> its path."""
+    found = {}
+    for name in names:
+        environ = {**os.environ, "SOPS_DISABLE_VERSION_CHECK": "1"}
+        argv = [find(name), "--version"]
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=True, env=environ)
+        number = re.search(r"\d+(\.\d+)+", done.stdout)
+        assert number is not None, done.stdout
+        found[name] = number[0]
+    return found
+
+
 class Recorder:
-    """A plugin for pytest: what the tests said of cells and versions. Goes with processes of pytest-xdist, too."""
+    """A plugin for pytest: what the tests saw in the cells. It hears of processes of pytest-xdist, too."""
 
     def __init__(self) -> None:
         self.cells: dict[Cell, str] = {}
-        self.versions: dict[str, str] = {}
 
     def pytest_runtest_logreport(self, report: object) -> None:
-        properties: Iterable[tuple[str, object]] = getattr(report, "user_properties", ())
+        properties: Iterable[tuple[str, list[str]]] = getattr(report, "user_properties", ())
         for name, value in properties:
-            if name == "interop" and isinstance(value, (list, tuple)):
-                *cell, text = (str(each) for each in value)
+            if name == "interop":
+                *cell, text = value
                 self.cells[Cell(*cell)] = text
-            elif name == "version" and isinstance(value, (list, tuple)):
-                program, version = value
-                self.versions[str(program)] = str(version)
 
 
 def main(arguments: list[str]) -> int:
     """Run the matrix and write the page. Returns 0, or pytest's code where a cell is not as it must be."""
     import pytest
 
+    from tests.conftest import _find_peer
+
     seen = Recorder()
-    chosen = ["tests/peers/test_interop.py", "-q", "-k", "not the_page"]
+    chosen = ["tests/peers/test_interop.py", "-q", "-k", "test_a_cell"]
     code = int(pytest.main([*chosen, *arguments], plugins=[seen]))
-    missing = [cell for cell in all_cells() if cell not in seen.cells]
+    missing = len(set(all_cells()) - set(seen.cells))
     if code or missing:
-        print(f"docs/interop.md is not written: {len(missing)} cells were not seen", file=sys.stderr)
+        print(f"docs/interop.md is not written: {missing} cells were not seen to be as they must", file=sys.stderr)
         return code or 1
-    PAGE.write_text(render(seen.cells, facts(seen.versions, time.strftime("%Y-%m-%d", time.gmtime()))), "utf-8")
+    line = facts(versions(_find_peer, "sops", "age", "gpg"), time.strftime("%Y-%m-%d", time.gmtime()))
+    PAGE.write_text(render(seen.cells, line), "utf-8")
     return 0
 
 
