@@ -643,6 +643,14 @@ COMMANDS = (
         hidden=True,
         whole=True,
     ),
+    Command(
+        "kustomize",
+        "helm.kustomize:main",
+        "Print decrypted manifests for kustomize: its exec generator.",
+        text="kustomize calls this, for a generator of kind ksecrets or ksops with `files:`. Reads a ResourceList from "
+        "standard input, and prints one.",
+        hot=True,
+    ),
     Command("version", "cli.main:version", "Print the version.", hot=True),
     Command(
         "completion",
