@@ -715,6 +715,10 @@ ENVIRONMENT = (
         "KSECRETS_REFERENCES",
         "Under Helm: the services of `ref+...` that may be asked, with commas; see from-helm-secrets.",
     ),
+    (
+        "KSECRETS_ARGOCD_CHECKOUTS",
+        "In Argo CD's repo-server: the folder of its checkouts, whose files may be named by absolute paths.",
+    ),
     ("KSECRETS_REQUIRE_SEAL", "1: as `--require-seal`, for every command."),
     ("SOPS_EDITOR, KSECRETS_EDITOR, VISUAL, EDITOR", "The editor of `edit`; the first that is set."),
     ("SOPS_HC_VAULT_ALLOWLIST", "The only Vault addresses that may be contacted, with commas; `all` or `none`."),

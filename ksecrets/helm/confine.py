@@ -2,7 +2,8 @@
 
 `HELM_SECRETS_VALUES_ALLOW_SYMLINKS`, `_ABSOLUTE_PATH` and `_PATH_TRAVERSAL` forbid by how a path is written, as in
 helm-secrets. In Argo CD, where none of them says otherwise, a file must lie in the repository that Helm runs in, by
-its real path: `../../values/secrets.yaml` of a monorepo works there, and no link leads out.
+its real path: `../../values/secrets.yaml` of a monorepo works there, and no link leads out. Files of a second source
+(`$values/...`) Argo CD itself gives as absolute paths; `KSECRETS_ARGOCD_CHECKOUTS` says below which folder.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ def check_file(path: str, settings: Settings) -> None:
     if not settings.confined or _said_yes(path, settings):
         return
     top = repository_top(os.getcwd())
-    if not is_below(path, top):
+    if not is_below(path, top) and not (settings.checkouts and _is_of_argo(path, settings)):
         raise _refused(f"lies outside of {top}", path, "ABSOLUTE_PATH, _PATH_TRAVERSAL or _SYMLINKS to true")
 
 
@@ -60,6 +61,22 @@ def is_below(path: str, top: str) -> bool:
     """Whether a path, followed through all links, is in a folder (a real path)."""
     real = os.path.realpath(path)
     return real == top or real.startswith(top.rstrip(os.sep) + os.sep)
+
+
+def _is_of_argo(path: str, settings: Settings) -> bool:
+    """Whether Argo CD itself can have written this path.
+
+    CHECKOUTS/ID/..., in that very checkout by its real path: no link from one team's repository to another's, or to a
+    key. Or a file right in the folder for temporary files, where it puts the `values` of an Application.
+    """
+    if not os.path.isabs(path) or os.path.normpath(path) != path:
+        return False
+    base = settings.checkouts.rstrip("/") + "/"
+    if path.startswith(base):
+        checkout = base + path[len(base) :].split("/")[0]
+        return not os.path.islink(checkout) and is_below(path, os.path.realpath(checkout)) and path != checkout
+    temporary = (settings.environ.get("TMPDIR") or "/tmp").rstrip("/")
+    return os.path.dirname(path) == temporary and not os.path.islink(path)
 
 
 def _said_yes(path: str, settings: Settings) -> bool:

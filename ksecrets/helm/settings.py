@@ -42,7 +42,8 @@ class Settings:
     the backends that may be used; empty: all. quiet: no remarks. ignore_missing: a values file may be missing.
     evaluate: resolve references in what the chart renders; decode_secrets: also in the `data` of Secrets.
     symlinks, absolute_paths, traversal: whether a values file may be one, have one, or go up; None: not said.
-    confined: values files must lie in the repository (in Argo CD, where nothing else is said). imports: which keys may
+    confined: values files must lie in the repository (in Argo CD, where nothing else is said). checkouts: the folder of
+    the checkouts of Argo CD, whose files it names by absolute paths, or "". imports: which keys may
     be named in an address. key_prefix: where key files must lie. kubectl, vals: programs. variables: replace `${NAME}`
     in addresses of http. keyrings: PGP keys to load. netrc: a file with passwords of hosts, or "".
     """
@@ -52,6 +53,7 @@ class Settings:
         "allowed",
         "arguments",
         "backend",
+        "checkouts",
         "confined",
         "decode_secrets",
         "environ",
@@ -87,6 +89,7 @@ class Settings:
         self.absolute_paths = _said(value("VALUES_ALLOW_ABSOLUTE_PATH"))
         self.traversal = _said(value("VALUES_ALLOW_PATH_TRAVERSAL"))
         self.confined = argo
+        self.checkouts = environ.get("KSECRETS_ARGOCD_CHECKOUTS", "")
         self.imports = frozenset(name for name in _IMPORTS if value("ALLOW_" + name, "true") == "true")
         self.key_prefix = value("KEY_LOCATION_PREFIX")
         self.kubectl = value("KUBECTL_PATH", "kubectl")
