@@ -27,10 +27,11 @@ __all__ = ["aws", "cluster", "strict_aws", "vault"]  # fixtures that stand elsew
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# A job in the background of a script ignores SIGINT, and what the tests start would inherit that. A handler that does
-# nothing ignores it just as well and is not inherited.
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    signal.signal(signal.SIGINT, lambda *_: None)
+# A job in the background of a script ignores SIGINT, one under nohup SIGHUP, and what the tests start would inherit that.
+# A handler that does nothing ignores it just as well and is not inherited.
+for _signal in (signal.SIGINT, getattr(signal, "SIGHUP", signal.SIGINT)):
+    if signal.getsignal(_signal) is signal.SIG_IGN:
+        signal.signal(_signal, lambda *_: None)
 
 # Read once, before any test's environment hides them.
 _REQUIRE_PEERS = os.environ.get("KSECRETS_REQUIRE_PEERS") == "1"
