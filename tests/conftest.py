@@ -27,7 +27,7 @@ __all__ = ["aws", "cluster", "strict_aws", "vault"]  # fixtures that stand elsew
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# A job in the background of a script ignores SIGINT, one under nohup SIGHUP, and what the tests start would inherit that.
+# A job in the background of a script ignores SIGINT, one under nohup SIGHUP, and what the tests start would inherit it.
 # A handler that does nothing ignores it just as well and is not inherited.
 for _signal in (signal.SIGINT, getattr(signal, "SIGHUP", signal.SIGINT)):
     if signal.getsignal(_signal) is signal.SIG_IGN:
