@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 PLUGINS = {"secrets": "wrap", "secrets-getter": "getter"}
 """The plugins, which are folders too, and the command of ``ksecrets helm`` behind each."""
 
+PLUGIN_VERSION = f"4.8.0+ksecrets.{__version__}"
+"""The version of both plugins: of the helm-secrets whose words they have, and ours as build metadata. helmfile calls
+`decrypt` from 4 on, `view` before, and `helmfile init` wants 4.7.4."""
+
 _PROTOCOLS = frozenset(PROTOCOLS)
 _MANIFEST = "plugin.yaml"
 _MARK = "# A plugin of ksecrets."
@@ -178,7 +182,7 @@ def _take_out(place: str, why: str, allowed: bool) -> None:
 
 
 def _manifest(name: str) -> str:
-    """The manifest of helm-plugin/, with the version of this ksecrets."""
+    """The manifest of helm-plugin/, with the version of this ksecrets in it."""
     here = os.path.dirname(os.path.abspath(__file__))
     # In a wheel the folder is inside the package; in a clone it stands at the top.
     for root in (os.path.join(here, "plugin"), os.path.join(here, "..", "..", "helm-plugin")):
@@ -187,7 +191,7 @@ def _manifest(name: str) -> str:
                 lines = stream.read().split("\n")
         except FileNotFoundError:
             continue
-        return "\n".join(f'version: "{__version__}"' if line.startswith("version:") else line for line in lines)
+        return "\n".join(f'version: "{PLUGIN_VERSION}"' if line.startswith("version:") else line for line in lines)
     raise KsecretsError("the folder helm-plugin is missing from this ksecrets", hint="install ksecrets again")
 
 

@@ -58,7 +58,7 @@ def test_two_folders_without_api_version_and_an_absolute_isolated_launcher(plugi
     for name, verb in PLUGINS.items():
         assert sorted(each.name for each in (plugins / name).iterdir()) == ["launch", "plugin.yaml"]
         manifest = (plugins / name / "plugin.yaml").read_text()
-        assert f'\nversion: "{__version__}"\n' in manifest
+        assert f'\nversion: "4.8.0+ksecrets.{__version__}"\n' in manifest
         assert "\napiVersion" not in manifest
         launcher = plugins / name / "launch"
         assert stat.S_IMODE(launcher.stat().st_mode) == 0o755
@@ -188,7 +188,9 @@ def test_the_start_of_ksecrets_works_from_anywhere(tmp_path: Path) -> None:
 def test_the_folders_of_the_repository(name: str) -> None:
     """They carry our version, and `helm plugin install` of them finds an executable launcher."""
     folder = ROOT / "helm-plugin" / name
-    assert f'\nname: {name}\nversion: "{__version__}"\n' in (folder / "plugin.yaml").read_text()
+    manifest = (folder / "plugin.yaml").read_text()
+    assert f"\nname: {name}\n" in manifest
+    assert f'\nversion: "4.8.0+ksecrets.{__version__}"\n' in manifest
     assert os.access(folder / "launch", os.X_OK)
     assert f"exec ksecrets helm {PLUGINS[name]} " in (folder / "launch").read_text()
     assert f"ksecrets helm {PLUGINS[name]} %*" in (folder / "launch.cmd").read_text()
