@@ -66,7 +66,7 @@ class Cell(NamedTuple):
 
 
 class Reason(NamedTuple):
-    """Why a cell does not hold. shows: what the failure that is seen must say. text: what the page says."""
+    """Why a cell does not hold. shows: what the test then says of it. text: what the page says."""
 
     shows: str
     text: str
@@ -126,7 +126,7 @@ _TOP = """\
 
 Which files go from ksecrets to sops, from sops to ksecrets, and back and forth. Every cell is a run of both programs
 on one file, under one `.sops.yaml`. `python -m tests.interop` writes this page from such a run. CI runs the same cells
-with every change, and compares the page with them ([test_a_cell](../tests/peers/test_interop.py)).
+with every change, and compares the page with them ([test_a_row](../tests/peers/test_interop.py)).
 
 {facts}
 
@@ -149,7 +149,8 @@ _TITLES = {
     "keys": (
         "Formats and keys",
         "With the default selector. sops speaks its own SDKs. What answers both stands in parentheses: OpenBao is a\n"
-        "real server, moto an emulator, and a stand-in is a part of these tests ([key services](key-services.md)).",
+        "real server, moto an emulator, and a stand-in is a part of these tests ([key services](key-services.md)).\n"
+        "age keys are made by age-keygen. Of several readers, the two programs have different ones.",
         "key",
     ),
 }
@@ -178,7 +179,7 @@ def render(cells: Mapping[Cell, str], line: str) -> str:
         title, about, head = _TITLES[table]
         parts.append(f"## {title}\n\n{about}\n")
         for direction, means in DIRECTIONS.items():
-            lines = [f"### {title}: {direction}", "", f"{means[0].upper()}{means[1:]}.", ""]
+            lines = [f"### {title}: {direction}", "", f"{means}.", ""]
             lines.append("| " + " | ".join([head, *FORMATS.values()]) + " |")
             lines.append("|---" * (len(FORMATS) + 1) + "|")
             for row in rows:
@@ -228,7 +229,7 @@ def main(arguments: list[str]) -> int:
     from tests.conftest import _find_peer
 
     seen = Recorder()
-    chosen = ["tests/peers/test_interop.py", "-q", "-k", "test_a_cell"]
+    chosen = ["tests/peers/test_interop.py", "-q", "-k", "test_a_row"]
     code = int(pytest.main([*chosen, *arguments], plugins=[seen]))
     missing = len(set(all_cells()) - set(seen.cells))
     if code or missing:
