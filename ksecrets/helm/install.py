@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 PLUGINS = {"secrets": "wrap", "secrets-getter": "getter"}
 """The plugins, which are folders too, and the command of ``ksecrets helm`` behind each."""
 
+NAMES = frozenset({*PLUGINS, "secrets-post-renderer"})
+"""The names that nobody else may have. The third is that of the post-renderer that evaluate.py shows to Helm 4, and of
+helm-secrets's; Helm 4 loads no plugin at all where two have one name."""
+
 PLUGIN_VERSION = f"4.8.0+ksecrets.{__version__}"
 """The version of both plugins: of the helm-secrets whose words they have, and ours as build metadata. helmfile calls
 `decrypt` from 4 on, `view` before, and `helmfile init` wants 4.7.4."""
@@ -146,7 +150,7 @@ def _make_room(folder: str, force: bool) -> list[str]:
         if found.ours and at_home:
             ours.add(found.name)
             continue
-        if found.name in PLUGINS:
+        if found.name in NAMES:
             why = f"another plugin is called {found.name}"
         elif served := sorted(_PROTOCOLS.intersection(found.protocols)):
             why = f"the plugin {found.name} serves {served[0]}:// already"

@@ -21,6 +21,7 @@ CODES = {
     "filter": "plaintext working copies are half set up",
     "left-behind": "a temporary file of a write that was killed",
     "helm-plugin": "another Helm plugin stands in the way",
+    "helm-cache": "Helm cannot write to its cache folder",
     "helm-variable": "a variable of helm-secrets changes nothing here",
 }
 """Every code and what it means; they are stable."""

@@ -136,6 +136,27 @@ def test_what_is_of_no_use_any_more(plugins: Path, monkeypatch: pytest.MonkeyPat
     assert [each.code for each in clashes()] == ["helm-plugin", "helm-variable"]
 
 
+def test_a_cache_folder_that_helm_cannot_write_to(
+    plugins: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a file stands in its way, at the folder or above it; one that is not there yet is none."""
+    helm = Path(os.environ["HELM_BIN"])
+    helm.write_text(
+        helm.read_text().replace(
+            'if test "$1" = env;', 'if test "$2" = HELM_CACHE_HOME; then echo "$CACHE"; elif test "$1" = env;'
+        )
+    )
+    (tmp_path / "file").write_text("")
+    for cache in (tmp_path / "file", tmp_path / "file/helm/cache"):
+        monkeypatch.setenv("CACHE", str(cache))
+        (trouble,) = clashes()
+        assert (trouble.code, trouble.fix) == ("helm-cache", "export HELM_CACHE_HOME=$(mktemp -d)")
+        assert str(cache) in trouble.message
+    for good in (str(tmp_path), str(tmp_path / "not/yet"), ""):
+        monkeypatch.setenv("CACHE", good)
+        assert clashes() == []
+
+
 def test_uninstall_takes_out_what_is_ours(plugins: Path) -> None:
     install()
     foreign(plugins, "diff", "name: diff\nversion: 3.9.0\n")
