@@ -1,5 +1,5 @@
 #!/bin/sh
-# Archives of both plugins into a folder, for `helm plugin install`; made by Helm 4, which loads as Helm 3 does.
+# Archives of both plugins into a folder, made by Helm 4: for its `helm plugin install`, and to unpack for Helm 3.
 #
 #   package.sh FOLDER                      without a signature
 #   package.sh FOLDER KEY SECRET-KEYRING   signed, each with a .prov: KEY is a name of the key, as gpg shows it

@@ -19,8 +19,11 @@ if TYPE_CHECKING:
 _ALLOW = "HELM_SECRETS_VALUES_ALLOW_"
 
 
-def check_file(path: str, settings: Settings) -> None:
-    """Raises KsecretsError where the settings do not allow a values file at this path."""
+def check_file(path: str, settings: Settings, *, plain: bool) -> None:
+    """Raises KsecretsError where the settings do not allow a values file at this path.
+
+    plain: it was written as a path alone, without secrets:// and other prefixes: Argo CD writes no others itself.
+    """
     if settings.symlinks is False and os.path.islink(path):
         raise _refused("is a symbolic link, which is not allowed here", path, "SYMLINKS")
     if settings.absolute_paths is False and (path.startswith(("/", "\\")) or ":" in path):
@@ -30,7 +33,7 @@ def check_file(path: str, settings: Settings) -> None:
     if not settings.confined or _said_yes(path, settings):
         return
     top = repository_top(os.getcwd())
-    if not is_below(path, top) and not (settings.checkouts and _is_of_argo(path, settings)):
+    if not is_below(path, top) and not (plain and settings.checkouts and _is_of_argo(path, settings)):
         raise _refused(f"lies outside of {top}", path, "ABSOLUTE_PATH, _PATH_TRAVERSAL or _SYMLINKS to true")
 
 

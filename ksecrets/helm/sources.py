@@ -135,7 +135,7 @@ class Sources:
                 return Content(raw, on_disk=False)
             return decrypted(raw, shown(file), lambda: self.session_of(address))
         if file != STDIN:
-            confine.check_file(file, self.settings)
+            confine.check_file(file, self.settings, plain=file == address.text)
             if optional and not os.path.exists(file):
                 return None
         if backend == NOOP:

@@ -133,7 +133,7 @@ def _ask_ahead(argv: list[str], settings: Settings, session: Session) -> None:
         plain = not (address.literal or address.is_url or address.key is not None or address.file == STDIN)
         if plain and os.path.isfile(address.file):
             try:
-                confine.check_file(address.file, settings)
+                confine.check_file(address.file, settings, plain=address.file == address.text)
                 found.append(address.file)
             except KsecretsError:
                 pass

@@ -139,6 +139,9 @@ def test_no_file_from_outside_of_its_checkout(server: RepoServer, tmp_path: Path
             assert done.returncode == 1, word
             assert "lies outside of" in done.stderr, done.stderr
             assert CANARY not in done.stdout + done.stderr
+    # What Argo CD may name itself, an Application may not: its author sees what comes of it.
+    for word in (f"secrets://{server.other}/{SECRETS}", f"?{server.extra}", f"sops!{server.extra}"):
+        assert "lies outside of" in server.template(word).stderr, word
     assert not server.log.exists()
 
 
