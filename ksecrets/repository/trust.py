@@ -84,24 +84,52 @@ def _shown(path: str) -> str:
     return "".join(letter if letter.isprintable() else "?" for letter in path)
 
 
+class _Lines:
+    """What a record says, by the file that a line is about ("" for all): read once, and further where it has grown."""
+
+    __slots__ = ("_by_file", "_number", "text")
+
+    def __init__(self) -> None:
+        self.text = ""
+        self._by_file: dict[str, list[tuple[int, str]]] = {}
+        self._number = 0
+
+    def grow(self, text: str) -> None:
+        """Read what `text`, whole lines that begin with all that was read before, has more."""
+        for line in text[len(self.text) :].split("\n")[:-1]:
+            kid, _, comment = line.partition("#")
+            words = kid.split()
+            if words:
+                self._number += 1
+                file = comment.strip().partition(" ")[2]
+                self._by_file.setdefault(file, []).append((self._number, words[0]))
+        self.text = text
+
+    def kids(self, path: str) -> set[str]:
+        """The kids that count for a file, each line taken in its turn."""
+        found = set()
+        for _, word in sorted(self._by_file.get("", []) + (self._by_file.get(path, []) if path else [])):
+            if word.startswith("!"):
+                found.discard(word[1:])
+            else:
+                found.add(word)
+        return found
+
+
+_last = _Lines()
+
+
 def _kids(text: str, path: str) -> set[str]:
-    """The kids for a file, from the whole lines of the record: what a crash cut short has no line end."""
-    found = set()
-    for line in text.split("\n")[:-1]:
-        # Nearly all lines of a long record are about other files, and ask for no more than this.
-        at = line.find("#")
-        if at >= 0 and " " in (comment := line[at + 1 :].strip()) and not comment.endswith(path):
-            continue
-        kid, _, comment = line.partition("#")
-        words = kid.split()
-        file = comment.strip().partition(" ")[2]
-        if not words or file not in ("", path):
-            continue
-        if words[0].startswith("!"):
-            found.discard(words[0][1:])
-        else:
-            found.add(words[0])
-    return found
+    """The kids for a file, from the whole lines of the record: what a crash cut short has no line end.
+
+    A run over many files asks again and again, of a record that is long and at most grows.
+    """
+    global _last
+    text = text[: text.rfind("\n") + 1]
+    if not text.startswith(_last.text):
+        _last = _Lines()
+    _last.grow(text)
+    return _last.kids(path)
 
 
 def _lock(fd: int) -> None:

@@ -63,6 +63,16 @@ def test_a_line_that_the_user_wrote_without_a_file_counts_for_all(git: Repositor
     assert recorded(git, "other file") == {KID}
 
 
+def test_a_record_that_was_written_anew_is_read_anew(git: Repository, repo: Repo) -> None:
+    record(git, KID, PATH)
+    assert recorded(git, PATH) == {KID}
+    file = repo / ".git" / "ksecrets" / "trusted-kids"
+    file.write_text(f"second  # 2026-01-31 {PATH}\n{file.read_text()}!second\nlast  # 2026-01-31 other\nhalf a li")
+    assert recorded(git, PATH) == {KID}
+    file.write_text(f"{KID}  # 2026-01-31 other\n")
+    assert (recorded(git, PATH), recorded(git, "other")) == (set(), {KID})
+
+
 def test_worktrees_share_the_record(git: Repository, repo: Repo, tmp_path: Path) -> None:
     repo.commit()
     repo.git("worktree", "add", "-q", "-b", "side", str(tmp_path / "side"))
