@@ -77,7 +77,11 @@ def test_every_command_works_on_json(team: Repo, cli: Cli, sops: str) -> None:
 
 
 def test_git_shows_json_by_its_values(team: Repo, cli: Cli) -> None:
+    before = (team / FILE).read_text().split('"sops"')[0].splitlines()
     cli("set", FILE, "db.password", "other").ok()
+    after = (team / FILE).read_text().split('"sops"')[0].splitlines()
+    changed = [new for old, new in zip(before, after, strict=True) if old != new]
+    assert ['"password"' in line for line in changed] == [True]
     shown = cli("diff").ok().stdout
     assert "db.password" in shown
     assert "db.port" not in shown
