@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from typing import Any, Final
 
 _TOP_STEP: Final = "\t"  # what sops indents by, for a text that shows no indentation of its own
+_MAC: Final = "mac"  # has a space behind its colon always: Flux knows an encrypted file by the bytes `"mac": "ENC[`
 
 
 def find(text: str) -> Any | None:
@@ -92,7 +93,8 @@ def _flat(value: Any, bare: Collection[str], spaced: bool) -> str:
     comma, colon = (", ", ": ") if spaced else (",", ":")
     if isinstance(value, dict):
         entries = [
-            quote(key) + colon + (inner if key in bare else _flat(inner, (), spaced)) for key, inner in value.items()
+            quote(key) + (": " if key == _MAC else colon) + (inner if key in bare else _flat(inner, (), spaced))
+            for key, inner in value.items()
         ]
         return "{" + comma.join(entries) + "}"
     if isinstance(value, list):

@@ -112,14 +112,31 @@ def meaning(name: str, text: str) -> object:
     return json.loads(text) if name.endswith(".json") else yaml.safe_load(text)
 
 
-def test_json_without_spaces_is_plaintext_for_flux(shop: Repo, cli: Cli, flux: Flux) -> None:
-    """Its marker is `"mac": "ENC[`, with the space. As a manifest the same file is opened: there a field counts."""
-    shop.write(COMPACT, '{"db":{"password":"s3cret"},"name":"shop"}')
+def test_json_without_spaces_is_opened(shop: Repo, cli: Cli, flux: Flux) -> None:
+    """Its marker is `"mac": "ENC[`, with the space, so ours has one there; as a manifest, a field counts."""
+    plain = '{"db":{"password":"s3cret"},"name":"shop"}'
+    shop.write(COMPACT, plain)
     cli("encrypt", "-i", COMPACT).ok()
     before = (shop / COMPACT).read_bytes()
-    assert b"ENC[" in before
-    assert flux.source(shop / COMPACT) == before
+    assert before.count(b": ") == 1  # nothing else has changed its look
+    assert cli("decrypt", COMPACT).ok().stdout == plain
+    assert json.loads(flux.source(shop / COMPACT)) == json.loads(plain)
     assert flux.resource(json.loads(before)) == {"db": {"password": "s3cret"}, "name": "shop"}
+    cli("set", COMPACT, "db.password", "another").ok()
+    assert json.loads(flux.source(shop / COMPACT))["db"] == {"password": "another"}
+
+
+@pytest.mark.parametrize("name", ["apps/compact.json", "apps/braces.yaml"])
+def test_what_flux_takes_for_plaintext(shop: Repo, cli: Cli, flux: Flux, name: str) -> None:
+    """docs/how-to/gitops.md says it: JSON that another program wrote anew, and YAML in braces. Manifests are opened."""
+    shop.write(name, '{"db":{"password":"s3cret"},"name":"shop"}\n')
+    cli("encrypt", "-i", name).ok()
+    if name.endswith(".json"):
+        shop.write(name, json.dumps(json.loads((shop / name).read_bytes()), separators=(",", ":")))
+    before = (shop / name).read_bytes()
+    assert b"ENC[" in before
+    assert flux.source(shop / name) == before
+    assert flux.resource(yaml.safe_load(before)) == {"db": {"password": "s3cret"}, "name": "shop"}
 
 
 def test_a_file_after_each_kind_of_write_is_opened(shop: Repo, cli: Cli, flux: Flux) -> None:
