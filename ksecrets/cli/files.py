@@ -128,7 +128,7 @@ def filestatus(file: str, input_type: str | None) -> None:
     streams.write('{"encrypted":true}\n' if encrypted else '{"encrypted":false}\n')
 
 
-def seal(files: Sequence[str], yes: bool) -> int | None:
+def seal(files: Sequence[str], yes: bool, input_type: str | None) -> int | None:
     """The command `seal`."""
     session = ksecrets.Session()
     _refuse_in_place(files, None, None)
@@ -142,7 +142,7 @@ def seal(files: Sequence[str], yes: bool) -> int | None:
 
     def work(file: str) -> Encrypted:
         try:
-            return ksecrets.seal(file, confirm=confirm, session=session)
+            return ksecrets.seal(file, confirm=confirm, input_type=input_type, session=session)
         except KsecretsError as problem:
             raise problem.at(file) from None
 

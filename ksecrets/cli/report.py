@@ -71,12 +71,12 @@ def _written(report: Report, json: bool, sarif: bool, markdown: bool) -> str:
     return render(report, color=streams.has_colour(sys.stdout))
 
 
-def info(file: str, json: bool) -> int | None:
+def info(file: str, json: bool, input_type: str | None) -> int | None:
     """The command `info`."""
     session = ksecrets.Session()
     text = streams.read_stdin() if file == STDIN else None
     try:
-        found = ksecrets.info(file, text=text, session=session)
+        found = ksecrets.info(file, text=text, input_type=input_type, session=session)
     finally:
         streams.notes(session)
     if json:

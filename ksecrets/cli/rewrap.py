@@ -5,6 +5,7 @@ from __future__ import annotations
 import ksecrets
 from ksecrets.cli import asked, streams
 from ksecrets.cli.progress import Progress
+from ksecrets.cli.values import same_type
 from ksecrets.errors import UsageError
 
 TYPE_CHECKING = False
@@ -18,13 +19,25 @@ _SHOWN = 50  # lines about files that are in order or were written; beyond, only
 
 
 def updatekeys(
-    files: Sequence[str], env: str | None, changed_since: str | None, dry_run: bool, yes: bool, json: bool
+    files: Sequence[str],
+    env: str | None,
+    changed_since: str | None,
+    input_type: str | None,
+    dry_run: bool,
+    yes: bool,
+    json: bool,
 ) -> int | None:
     """The command `updatekeys`. `yes` is there for those who know it from sops."""
     _refuse_stdin(files)
     return _run(
         lambda session, progress: ksecrets.updatekeys_all(
-            files, env=env, changed_since=changed_since, dry_run=dry_run, progress=progress, session=session
+            files,
+            env=env,
+            changed_since=changed_since,
+            input_type=input_type,
+            dry_run=dry_run,
+            progress=progress,
+            session=session,
         ),
         json,
         "readers are those of the rules, unchanged",
@@ -38,6 +51,8 @@ def rotate(
     changed_since: str | None,
     older_than: str | None,
     due: bool,
+    input_type: str | None,
+    output_type: str | None,
     dry_run: bool,
     json: bool,
     **options: Any,
@@ -48,6 +63,7 @@ def rotate(
     """
     _refuse_stdin(files)
     change = asked.change(options)
+    input_type = same_type(input_type, output_type)
     return _run(
         lambda session, progress: ksecrets.rotate(
             files,
@@ -56,6 +72,7 @@ def rotate(
             older_than=older_than,
             due=due,
             change=change,
+            input_type=input_type,
             dry_run=dry_run,
             progress=progress,
             session=session,

@@ -284,6 +284,7 @@ COMMANDS = (
         options=(
             _ENV,
             _SINCE,
+            _INPUT_TYPE,
             Option("--dry-run", "Say what would change, and write nothing; needs no key."),
             Option("-y/--yes", "As in sops; nothing is asked in any case."),
             _JSON,
@@ -305,6 +306,7 @@ COMMANDS = (
             Option("--due", "Only where it is older than `rotate-after` of the configuration."),
             *_CHANGED_READERS,
             *_AWS,
+            *_SAME_TYPES,
             Option("--dry-run", "Say what would change, and write nothing; needs no key."),
             _JSON,
         ),
@@ -471,7 +473,7 @@ COMMANDS = (
         "cli.files:seal",
         "Seal files that lost their seal, after a look at what changed.",
         arguments=(_FILES,),
-        options=(Option("-y/--yes", "Do not ask; what changed is still shown."),),
+        options=(Option("-y/--yes", "Do not ask; what changed is still shown."), _INPUT_TYPE),
         text="For a file that sops wrote last. Shows which values changed since the last sealed version in git, on "
         "standard error and without the values, and asks.",
     ),
@@ -573,7 +575,7 @@ COMMANDS = (
         "cli.report:info",
         "Describe an encrypted file; needs no key.",
         arguments=(_FILE,),
-        options=(_JSON,),
+        options=(_JSON, _INPUT_TYPE),
     ),
     Command(
         "git setup",

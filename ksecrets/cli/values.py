@@ -71,7 +71,7 @@ def set_value(
     new: object = _from_json(given) if json or (as_sops and _is_json(given)) else given
     session = ksecrets.Session()
     try:
-        done = ksecrets.set(file, key, new, input_type=_same_type(input_type, output_type), session=session)
+        done = ksecrets.set(file, key, new, input_type=same_type(input_type, output_type), session=session)
     finally:
         streams.notes(session)
     _say(file, f"set {key}", done)
@@ -83,7 +83,7 @@ def unset(file: str, key: str, idempotent: bool, input_type: str | None, output_
     _refuse_stdin(file)
     session = ksecrets.Session()
     try:
-        input_type = _same_type(input_type, output_type)
+        input_type = same_type(input_type, output_type)
         if idempotent and not _is_there(file, key, input_type, session):
             streams.status(f"{file}  unchanged: there is no {key}")
             return None
@@ -115,7 +115,7 @@ def edit(file: str, input_type: str | None, output_type: str | None, **options: 
                 file,
                 editor,
                 asked=asked.asked(session.environ, options),
-                input_type=_same_type(input_type, output_type),
+                input_type=same_type(input_type, output_type),
                 session=session,
             )
     finally:
@@ -124,7 +124,7 @@ def edit(file: str, input_type: str | None, output_type: str | None, **options: 
     return None
 
 
-def _same_type(input_type: str | None, output_type: str | None) -> str | None:
+def same_type(input_type: str | None, output_type: str | None) -> str | None:
     """A file that is changed in its place stays what it is."""
     if output_type not in (None, input_type):
         if input_type is None:

@@ -52,10 +52,13 @@ class Info:
     threshold: int
 
 
-def info(path: str, *, text: str | None = None, session: Session | None = None) -> Info:
-    """Describe one encrypted file. Raises NotEncrypted, Tampered, SyntaxRefused, ConfigError."""
+def info(path: str, *, text: str | None = None, input_type: str | None = None, session: Session | None = None) -> Info:
+    """Describe one encrypted file. input_type: its format, where it is not the one that its name says.
+
+    Raises NotEncrypted, Tampered, SyntaxRefused, ConfigError.
+    """
     session = session or Session()
-    reading = read(path, text, session)
+    reading = read(path, text, session, input_type)
     place = reading.place
     try:
         seen = inspect(reading.text, place)

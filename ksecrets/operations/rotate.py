@@ -34,6 +34,7 @@ def rotate(
     older_than: str | None = None,
     due: bool = False,
     change: Change | None = None,
+    input_type: str | None = None,
     dry_run: bool = False,
     progress: Progress | None = None,
     session: Session | None = None,
@@ -52,7 +53,7 @@ def rotate(
     keeps the readers that its metadata has.
     """
     from ksecrets.operations.rewrap.run import run
-    from ksecrets.operations.rewrap.selection import select
+    from ksecrets.operations.rewrap.selection import refuse_type_of_trees, select
 
     session = session or Session()
     if change and (not paths or env is not None or changed_since is not None):
@@ -75,6 +76,7 @@ def rotate(
             result.status, result.reason = "unchanged", None
 
     selected = select(paths, session, env=env, changed_since=changed_since)
+    refuse_type_of_trees(input_type, selected)
     alone = [file for file in selected if change or _is_without_rule(file, session)]
     ruled = [file for file in selected if file not in alone]
     if limit is not None or due:
@@ -84,28 +86,31 @@ def rotate(
         ruled,
         session,
         refine=refine,
-        write=lambda path: rotate_file(path, session=session),
+        write=lambda path: rotate_file(path, input_type=input_type, session=session),
+        input_type=input_type,
         dry_run=dry_run,
         progress=progress,
     )
     if alone and (limit is not None or due):
         raise UsageError("how old a data key may be is for the rules of a repository; no rule is about these files")
-    report.files += [_alone(file.path, change, session, dry_run=dry_run) for file in alone]
+    report.files += [_alone(file.path, change, input_type, session, dry_run=dry_run) for file in alone]
     return report
 
 
-def rotate_file(path: str, *, change: Change | None = None, session: Session | None = None) -> Encrypted:
-    """Give one file a new data key, and write it. change: to its readers.
+def rotate_file(
+    path: str, *, change: Change | None = None, input_type: str | None = None, session: Session | None = None
+) -> Encrypted:
+    """Give one file a new data key, and write it. change: to its readers. input_type: as for `rotate`.
 
     Raises as reading and writing do; then nothing was written.
     """
     session = session or Session()
-    reading, result = _rotated(path, change, session)
+    reading, result = _rotated(path, change, input_type, session)
     return store(result, session, reading.source)
 
 
-def _rotated(path: str, change: Change | None, session: Session) -> tuple[Reading, Encrypted]:
-    reading = read(path, None, session)
+def _rotated(path: str, change: Change | None, input_type: str | None, session: Session) -> tuple[Reading, Encrypted]:
+    reading = read(path, None, session, input_type)
     place = reading.place
     opened = open_file(reading, session, keep_tokens=True)
     policy = None
@@ -127,17 +132,18 @@ def _is_without_rule(file: Selected, session: Session) -> bool:
     return file.named and (policy is None or not policy.recipients)
 
 
-def _alone(path: str, change: Change | None, session: Session, *, dry_run: bool) -> FileResult:
+def _alone(path: str, change: Change | None, input_type: str | None, session: Session, *, dry_run: bool) -> FileResult:
     """One file for which there is no plan to make from the rules. A dry run needs the key, too."""
     try:
-        reading, done = _rotated(path, change, session)
+        reading, done = _rotated(path, change, input_type, session)
         if not dry_run:
             store(done, session, reading.source)
     except KsecretsError as error:
         failed = FileResult(path, "failed")
         failed.error = error.at(path)
         return failed
-    before = [reader.name for group in own_groups(read_metadata(reading.text), reading.place) for reader in group]
+    metadata = read_metadata(reading.text, reading.place.format(reading.text))
+    before = [reader.name for group in own_groups(metadata, reading.place) for reader in group]
     result = FileResult(path, "planned" if dry_run else "changed", done.environment)
     result.values, result.readers, result.new_key = done.values, done.readers, True
     result.added = [name for name in done.readers if name not in before]

@@ -21,17 +21,19 @@ if TYPE_CHECKING:
     from ksecrets.operations.session import Place
 
 
-def seal(path: str, *, confirm: Callable[[str], bool], session: Session | None = None) -> Encrypted:
+def seal(
+    path: str, *, confirm: Callable[[str], bool], input_type: str | None = None, session: Session | None = None
+) -> Encrypted:
     """Seal one encrypted file as it is now, for the readers of the rules, and write it.
 
     confirm: gets what changed since the last sealed version that git has, as text without values; says whether that is
     right. Without such a version it gets a line that says so. Where it says no, and for a file that is sealed already,
-    nothing is written (`changed` is False).
+    nothing is written (`changed` is False). input_type: the format, where it is not the one that the name says.
 
     Raises what reading and writing raise; Tampered, too, where sops's own MAC does not hold.
     """
     session = session or Session()
-    reading = read(path, None, session)
+    reading = read(path, None, session, input_type)
     place = reading.place
     opened = open_file(reading, session, keep_tokens=True, unsealed=True)
     if opened.sealed or not confirm(_difference(place, opened, session) + _readers(place, opened)):

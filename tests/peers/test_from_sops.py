@@ -112,7 +112,10 @@ def test_what_is_the_same_exists_here(command: str) -> None:
                 assert name not in names, f"{command} {name}"
 
 
-@pytest.mark.parametrize("command", ["decrypt", "encrypt", "edit", "set", "unset", "exec-file", "filestatus"])
+@pytest.mark.parametrize(
+    "command",
+    ["decrypt", "encrypt", "edit", "rotate", "set", "unset", "updatekeys", "exec-file", "filestatus"],
+)
 def test_types_are_where_sops_has_them(command: str, sops: str) -> None:
     names = {name for option in OURS[command].options for name in option.names}
     assert flags(sops_help(sops, command)) & {"--input-type", "--output-type"} <= names

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -172,3 +173,43 @@ def test_a_configuration_of_ones_own_choice_does_not_replace_the_repositorys(
     done = cli("encrypt", "-i", file, "--config", rules).ok()
     assert "SOPS_CONFIG (--config) does not count" in done.stderr
     assert person("eve").public not in (repo / file).read_text()
+
+
+# -- types -------------------------------------------------------------------------------------------------------------
+
+
+def run(*argv: str) -> bytes:
+    return subprocess.run(argv, check=True, capture_output=True, timeout=60).stdout
+
+
+def test_a_file_whose_name_says_another_type(repo: Repo, cli: Cli, sops: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lines of dotenv that are called .yaml, as sops wrote them: every command that changes or describes it."""
+    monkeypatch.setenv("SOPS_AGE_KEY", person("alice").secret)
+    alice, bob = person("alice").public, person("bob").public
+    repo.write(".sops.yaml", f"creation_rules:\n  - age: {alice}\n")
+    repo.write(FILE, "A=one\nexport B=2\n")
+    types = ["--input-type", "dotenv", "--output-type", "dotenv"]
+    (repo / FILE).write_bytes(run(sops, "encrypt", *types, FILE))
+
+    for words in (["rotate"], ["updatekeys"], ["info"], ["seal", "-y"]):
+        before = (repo / FILE).read_bytes()
+        assert cli(*words, FILE).code == 1, words
+        assert (repo / FILE).read_bytes() == before
+        done = cli(*words, "--input-type", "dotenv", FILE).ok()
+        assert ("2 encrypted" in done.stdout) == (words == ["info"])
+        assert ((repo / FILE).read_bytes() == before) == (words[0] != "rotate")
+    assert run(sops, "decrypt", *types, FILE) == b"A=one\nexport B=2\n"
+
+    repo.write(".sops.yaml", f"creation_rules:\n  - age: {alice},{bob}\n")
+    cli("updatekeys", "-y", "--input-type", "dotenv", FILE).ok()
+    monkeypatch.setenv("SOPS_AGE_KEY", person("bob").secret)
+    assert run(sops, "decrypt", *types, FILE) == b"A=one\nexport B=2\n"
+    os.remove(repo / ".sops.yaml")
+    cli("rotate", "-i", *types, "--rm-age", alice, FILE).ok()
+    assert alice not in (repo / FILE).read_text()
+
+    assert cli("rotate", "--input-type", "dotenv", "--output-type", "json", FILE).code == 2
+    assert cli("rotate", "--input-type", "toml", FILE).code == 2
+    repo.write(".sops.yaml", f"creation_rules:\n  - age: {bob}\n")
+    done = cli("updatekeys", "--input-type", "dotenv", ".")
+    assert (done.code, "for files that are named" in done.stderr) == (2, True)

@@ -44,10 +44,11 @@ def run(
     *,
     refine: Refine,
     write: Callable[[str], Encrypted],
+    input_type: str | None = None,
     dry_run: bool = False,
     progress: Progress | None = None,
 ) -> TreeReport:
-    """Look at all files, then `write` those that are `planned` after `refine`.
+    """Look at all files, then `write` those that are `planned` after `refine`. input_type: the format of all of them.
 
     A KeyboardInterrupt ends the run between two files: `interrupted` in the report. Other errors than KsecretsError are
     bugs, and are raised.
@@ -71,7 +72,7 @@ def run(
             progress(done, len(selected))
 
     def look(file: Selected) -> FileResult:
-        return _noted(_look(file, session, refine, whole=dry_run), session)
+        return _noted(_look(file, session, refine, input_type, whole=dry_run), session)
 
     def work(index: int) -> FileResult:
         planned = found[index]
@@ -156,13 +157,13 @@ def _noted(result: FileResult, session: Session) -> FileResult:
     return result
 
 
-def _look(file: Selected, session: Session, refine: Refine, *, whole: bool) -> FileResult:
+def _look(file: Selected, session: Session, refine: Refine, input_type: str | None, *, whole: bool) -> FileResult:
     """The first pass over one file."""
     try:
-        reading = read(file.path, None, session)
+        reading = read(file.path, None, session, input_type)
         place = reading.place
         try:
-            metadata = read_metadata(reading.text)
+            metadata = read_metadata(reading.text, place.format(reading.text))
         except NotEncrypted:
             if file.named:
                 raise

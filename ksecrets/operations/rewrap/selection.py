@@ -6,6 +6,7 @@ import os
 import stat
 
 from ksecrets.errors import KsecretsError, UsageError
+from ksecrets.files import formats
 from ksecrets.operations.reading import refuse_vanished_rules
 from ksecrets.operations.wanted import NO_FILE, YAML
 
@@ -70,6 +71,15 @@ def select(
         hint = nearest(env, known) or ("one of " + ", ".join(sorted(known)) if known else "there is no .ksecrets.yaml")
         raise UsageError(f"no environment is called {env}", hint=hint)
     return list(found.values())
+
+
+def refuse_type_of_trees(input_type: str | None, selected: Sequence[Selected]) -> None:
+    """Raises UsageError where a format was given of files that nobody named: they go by their names."""
+    if input_type is None:
+        return
+    formats.by_name(input_type)
+    if not all(file.named for file in selected):
+        raise UsageError("--input-type is for files that are named, not for what is below a folder")
 
 
 def _around(session: Session) -> str:
