@@ -38,13 +38,26 @@ _SUFFIXES = {
 class Credentials:
     """An access key. expires: seconds since 1970, or None. Its repr shows nothing of it."""
 
-    __slots__ = ("access_key", "expires", "secret_key", "token")
+    __slots__ = ("_signing", "access_key", "expires", "secret_key", "token")
 
     def __init__(self, access_key: str, secret_key: str, token: str = "", expires: float | None = None) -> None:
         self.access_key = access_key
         self.secret_key = secret_key
         self.token = token
         self.expires = expires
+        self._signing: dict[str, bytes] = {}
+
+    def signing_key(self, scope: str) -> bytes:
+        """The key that signs within `DATE/REGION/SERVICE/aws4_request`: the same for a day."""
+        found = self._signing.get(scope)
+        if found is None:
+            import hmac
+
+            found = b"AWS4" + self.secret_key.encode()
+            for part in scope.split("/"):
+                found = hmac.digest(found, part.encode(), "sha256")
+            self._signing[scope] = found
+        return found
 
     @property
     def stale(self) -> bool:
@@ -199,9 +212,11 @@ def post(
 
 
 def _server(address: str, access: Access) -> web.Origin:
-    own = access.environ.get("AWS_CA_BUNDLE")
-    environ = {**access.environ, "SSL_CERT_FILE": own} if own else access.environ
-    return access.kept(("aws", address), lambda: web.Origin(address, environ))
+    def make() -> web.Origin:
+        own = access.environ.get("AWS_CA_BUNDLE")
+        return web.Origin(address, {**access.environ, "SSL_CERT_FILE": own} if own else access.environ)
+
+    return access.kept(("aws", address), make)
 
 
 def endpoint(service: str, region: str, environ: Mapping[str, str]) -> str:
@@ -247,10 +262,7 @@ def signature(
     )
     scope = f"{stamp[:8]}/{region}/{service}/aws4_request"
     text = "\n".join(("AWS4-HMAC-SHA256", stamp, scope, hashlib.sha256(canonical.encode()).hexdigest()))
-    key = b"AWS4" + who.secret_key.encode()
-    for part in scope.split("/"):
-        key = hmac.digest(key, part.encode(), "sha256")
-    signed = hmac.digest(key, text.encode(), "sha256").hex()
+    signed = hmac.digest(who.signing_key(scope), text.encode(), "sha256").hex()
     credential = f"Credential={who.access_key}/{scope}"
     return {**more, "Authorization": f"AWS4-HMAC-SHA256 {credential}, SignedHeaders={names}, Signature={signed}"}
 

@@ -12,6 +12,7 @@ import time
 from _thread import allocate_lock
 
 from ksecrets.errors import ServiceFailed
+from ksecrets.keys.deadline import Stopper, Timed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -112,19 +113,19 @@ class Origin:
     ) -> Reply:
         import http.client
 
-        stopper = Stopper(connection, deadline)
+        timed: Any = connection.sock
+        timed.deadline = deadline
         try:
-            with stopper:
-                connection.request(method, path, body=body, headers=dict(headers))
-                response = connection.getresponse()
-                content = _content(response)
+            connection.request(method, path, body=body, headers=dict(headers))
+            response = connection.getresponse()
+            content = _content(response)
         except (OSError, http.client.HTTPException, ValueError) as error:
             connection.close()
-            raise self._failure(error, deadline, stopper.stopped) from None
+            raise self._failure(error, deadline) from None
         except ServiceFailed:
             connection.close()
             raise
-        if response.will_close or stopper.stopped:
+        if response.will_close:
             connection.close()
         else:
             with self._lock:
@@ -156,9 +157,11 @@ class Origin:
                         connection.sock, server_hostname=self._host, do_handshake_on_connect=False
                     )
                     connection.sock.do_handshake()
+            made: Any = Timed(connection.sock, deadline)
+            connection.sock = made
         except (OSError, http.client.HTTPException) as error:
             connection.close()
-            found = self._failure(error, deadline, stopper.stopped, connecting=True)
+            found = self._failure(error, deadline, stopped=stopper.stopped, connecting=True)
             if proxy is not None:
                 found.message += f", through the proxy {host}:{port}"
             raise found from None
@@ -189,7 +192,9 @@ class Origin:
                 return None
         return proxy
 
-    def _failure(self, error: Exception, deadline: float, stopped: bool, *, connecting: bool = False) -> ServiceFailed:
+    def _failure(
+        self, error: Exception, deadline: float, *, stopped: bool = False, connecting: bool = False
+    ) -> ServiceFailed:
         import http.client
         import ssl
 
@@ -215,43 +220,6 @@ class Origin:
 
     def __repr__(self) -> str:
         return f"<Origin {self.text}>"
-
-
-class Stopper:
-    """Ends a connection at the deadline, also under a server that sends a byte now and then."""
-
-    __slots__ = ("_connection", "_deadline", "_timer", "stopped")
-
-    def __init__(self, connection: HTTPConnection, deadline: float) -> None:
-        self._connection = connection
-        self._deadline = deadline
-        self._timer: Any = None
-        self.stopped = False
-
-    def __enter__(self) -> None:
-        import threading
-
-        left = max(0.0, self._deadline - time.monotonic())
-        if self._connection.sock is not None:
-            self._connection.sock.settimeout(left + 1)
-        self._timer = threading.Timer(left, self._stop)
-        self._timer.daemon = True
-        self._timer.start()
-
-    def __exit__(self, *raised: object) -> None:
-        self._timer.cancel()
-
-    def _stop(self) -> None:
-        import socket
-
-        self.stopped = True
-        found = self._connection.sock
-        if found is not None:
-            try:
-                # a thread that waits in recv() is woken by this, not by a close
-                socket.socket.shutdown(found, socket.SHUT_RDWR)
-            except (OSError, ValueError):
-                pass
 
 
 def origin(text: str, access: Access) -> Origin:

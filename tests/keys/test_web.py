@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
+import trustme
 
 from ksecrets.errors import ServiceFailed
 from ksecrets.keys.remote import Access
@@ -123,6 +126,37 @@ def test_a_deadline_holds_whatever_the_server_does(script: Script, scheme: str) 
     """In the TLS handshake, too."""
     with served(script) as (address, _):
         assert ask(address, 1.0, scheme) == "timeout"
+
+
+@pytest.mark.parametrize("script", [silence, byte_by_byte])
+def test_a_deadline_holds_after_the_tls_handshake(script: Script, tmp_path: Path) -> None:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+
+    def within(connection: socket.socket, number: int) -> None:
+        with context.wrap_socket(connection, server_side=True) as inner:
+            script(inner, number)
+
+    with served(within) as (address, came):
+        began = time.monotonic()
+        with pytest.raises(ServiceFailed) as caught:
+            server = Origin(f"https://{address}", {"SSL_CERT_FILE": str(tmp_path / "ca.pem")})
+            server.ask("GET", "/", deadline=began + 2)
+        assert (caught.value.reason, len(came)) == ("timeout", 1)
+        assert time.monotonic() - began < 4
+
+
+def test_a_question_starts_no_thread_once_there_is_a_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thousand questions would otherwise start a thousand."""
+    with served(answering(OK, OK)) as (address, _):
+        server = Origin(f"http://{address}", {})
+        server.ask("GET", "/", deadline=time.monotonic() + 5)
+        started: list[object] = []
+        monkeypatch.setattr(threading.Thread, "start", started.append)
+        assert server.ask("GET", "/", deadline=time.monotonic() + 5).json() == {}
+        assert started == []
 
 
 def test_a_server_without_tls() -> None:
