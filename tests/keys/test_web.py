@@ -140,9 +140,9 @@ def test_a_deadline_holds_after_the_tls_handshake(script: Script, tmp_path: Path
             script(inner, number)
 
     with served(within) as (address, came):
+        server = Origin(f"https://{address}", {"SSL_CERT_FILE": str(tmp_path / "ca.pem")})
         began = time.monotonic()
         with pytest.raises(ServiceFailed) as caught:
-            server = Origin(f"https://{address}", {"SSL_CERT_FILE": str(tmp_path / "ca.pem")})
             server.ask("GET", "/", deadline=began + 2)
         assert (caught.value.reason, len(came)) == ("timeout", 1)
         assert time.monotonic() - began < 4
