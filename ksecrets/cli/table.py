@@ -206,6 +206,7 @@ COMMANDS = (
         ),
         text=f"Values that did not change keep their ciphertext. {_DASH} Several files need -i. Where a rule is about "
         "the file, options may say what it says, and nothing else; where none is, sops's variables name readers, too.",
+        hot=True,
     ),
     Command(
         "decrypt",
@@ -234,6 +235,7 @@ COMMANDS = (
         text="The plaintext lies in memory, never on a disk, where the system has such a place. The editor is the "
         "first of $SOPS_EDITOR, $KSECRETS_EDITOR, $VISUAL and $EDITOR that is set, else vi. A file that does not exist "
         "is begun; the options are for this one, where no rule is about it.",
+        hot=True,
     ),
     Command(
         "get",
@@ -267,6 +269,7 @@ COMMANDS = (
         "'\"text\"', 5, {...}. Without a value, it is asked for on a terminal (and not shown); elsewhere standard "
         "input is read, and one line break at its end does not count. VALUE as an argument can be seen in the history "
         "of the shell and in the list of processes.",
+        hot=True,
     ),
     Command(
         "unset",
@@ -275,6 +278,7 @@ COMMANDS = (
         arguments=(_FILE, _KEY),
         options=(Option("--idempotent", "Where there is no such value, do nothing."), *_SAME_TYPES),
         text=_PATH_FORM,
+        hot=True,
     ),
     Command(
         "updatekeys",
@@ -492,6 +496,7 @@ COMMANDS = (
         "REV..REV, the second against the first. Where the values cannot be opened, it still says which changed. "
         "With --redact between two revisions the findings of `check BASE..HEAD` come first; no key is needed.",
         separator=True,
+        hot=True,
     ),
     Command(
         "log",
@@ -560,6 +565,7 @@ COMMANDS = (
         text="Encrypted, for these readers, and where an identity opens them, MAC and seal hold. Without PATH: the "
         "whole repository. With BASE..HEAD: what changed between two commits, judged by the configuration of BASE, "
         "from git's objects, without a key; A...B begins where the two parted. Values are never shown.",
+        hot=True,
     ),
     Command(
         "guard",
@@ -576,6 +582,7 @@ COMMANDS = (
         "Describe an encrypted file; needs no key.",
         arguments=(_FILE,),
         options=(_JSON, _INPUT_TYPE),
+        hot=True,
     ),
     Command(
         "git setup",

@@ -74,8 +74,8 @@ def test_it_takes_complete_command_lines(line: list[str], values: dict[str, obje
         ["get", "a", "b", "c"],
         ["git"],
         ["git", "setup"],
-        ["encrypt", "-i", "a"],
-        ["set", "a", "b", "c"],
+        ["rotate", "-i", "a"],
+        ["config", "show", "a"],
     ],
 )
 def test_it_leaves_the_rest_to_click(line: list[str]) -> None:
