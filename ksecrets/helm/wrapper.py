@@ -71,7 +71,7 @@ def _run(argv: list[str]) -> int:
     argv = settings.take_options(argv)
     if not argv or argv[0] in ("--help", "-h", "help"):
         sys.stdout.write(HELP)
-        return 0
+        return 0 if argv else 1  # as helm-secrets
     if argv[0] in ("--version", "-v"):
         from ksecrets._version import __version__
 

@@ -580,6 +580,24 @@ def test_files_that_sops_encrypted(shop: Shop, made: Made, sops: str, name: str,
             )
 
 
+def test_json_that_helm_secrets_encrypted_is_yaml(shop: Shop, made: Made, sops: str, cli: Cli) -> None:
+    """It calls sops with `--input-type yaml` for every name, and such a file stays YAML with us."""
+    key = next(line for line in made.keys["me"].splitlines() if "public key" in line).split(": ")[1]
+    name = "secrets.json"
+    path = shop.folder / name
+    path.write_text('{"order": "json"}\n')
+    as_yaml = ["--encrypt", "--input-type", "yaml", "--output-type", "yaml", "--in-place"]
+    subprocess.run([sops, "--age", key, *as_yaml, name], cwd=shop.folder, check=True, capture_output=True)
+    assert shop.template("-f", name)["order"] == "json"
+    assert shop.values("template", "r", "app", "-f", f"secrets://{name}")["order"] == "json"
+    assert shop("secrets", "decrypt", name).stdout == "order: json\n"
+    done = shop("secrets", "edit", name, env={"EDITOR": "sed -i s/json/edited/"})
+    assert done.returncode == 0, done.stderr
+    assert "\nsops:\n" in path.read_text()
+    cli("set", name, "pin", "1", cwd=shop.folder).ok()
+    assert shop("secrets", "decrypt", name).stdout == 'order: edited\npin: "1"\n'
+
+
 # -- PGP ---------------------------------------------------------------------------------------------------------------
 
 

@@ -266,8 +266,12 @@ def for_file(path: str, text: str | None = None) -> Format:
     if path == "-":
         return seen(text) if text is not None else by_name("yaml")
     name = name_for(path)
-    if name == "binary" and text is not None and not _is_wrapper(text):
-        return seen(text)
+    if text is not None:
+        if name == "binary" and not _is_wrapper(text):
+            return seen(text)
+        # helm-secrets encrypts every file as YAML, so that its secrets.json is none any more.
+        if name == "json" and "\nsops:" in text:
+            return by_name("yaml")
     return by_name(name)
 
 
