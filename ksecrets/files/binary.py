@@ -81,7 +81,8 @@ def seal_body(body: str, data_key: DataKey, metadata: Metadata, format: Format, 
         result.kept = 1 if known else 0
         result.values = 1
     _count(seal, "str", content)
-    wrapper = f'{{\n\t"{KEY}": "{token}"\n}}\n'
+    step = "\t" if format.indent is None else " " * format.indent
+    wrapper = f'{{\n{step}"{KEY}": "{token}"\n}}\n'
     placement = format.placement(wrapper)
     place = placement.at_end(1)
     result.body = wrapper

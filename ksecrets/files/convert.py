@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     Value: TypeAlias = "Scalar | Mapping | list[Value]"
 
 _BOM = "\ufeff"
+_YAML_INDENT = 4
 _MOST = 1_000_000  # values, aliases counted as what they stand for
 
 
@@ -52,11 +53,19 @@ class Mapping:
 
 
 def converted(plaintext: str, old: Format, new: Format) -> str:
-    """A plaintext of one format in another. Raises SyntaxRefused for what the other one cannot hold."""
+    """A plaintext of one format in another. Raises SyntaxRefused for what the other one cannot hold.
+
+    Lines are indented as sops does it: by `indent` of the new format, else YAML by four, JSON by tabs.
+    """
     if old.name == new.name:
         return plaintext
     tree = _read(plaintext.removeprefix(_BOM) if old.name != "binary" else plaintext, old)
-    return {"json": _json, "yaml": _yaml, "dotenv": _dotenv, "ini": _ini, "binary": _binary}[new.name](tree)
+    if new.name == "json":
+        return _json_value(tree, "", "\t" if new.indent is None else " " * new.indent) + "\n"
+    if new.name == "yaml":
+        lines = _yaml_lines(tree, 0, new.indent or _YAML_INDENT)
+        return "\n".join(lines) + "\n" if lines else "{}\n"
+    return {"dotenv": _dotenv, "ini": _ini, "binary": _binary}[new.name](tree)
 
 
 def _read(text: str, format: Format) -> Mapping:
@@ -122,19 +131,15 @@ def _size(value: Value) -> int:
     return 1 + sum(map(_size, inner))
 
 
-def _json(tree: Mapping) -> str:
-    return _json_value(tree, "") + "\n"
-
-
-def _json_value(value: Value, margin: str) -> str:
+def _json_value(value: Value, margin: str, step: str) -> str:
     from ksecrets.text.jsonvalue import is_number, quote
 
-    inside = f"{margin}\t"
+    inside = margin + step
     if isinstance(value, Mapping):
-        entries = [f"{inside}{quote(key)}: {_json_value(each, inside)}" for key, each in value.entries]
+        entries = [f"{inside}{quote(key)}: {_json_value(each, inside, step)}" for key, each in value.entries]
         return "{\n" + ",\n".join(entries) + f"\n{margin}}}" if entries else "{}"
     if isinstance(value, list):
-        items = [inside + _json_value(each, inside) for each in value]
+        items = [inside + _json_value(each, inside, step) for each in value]
         return "[\n" + ",\n".join(items) + f"\n{margin}]" if items else "[]"
     if value.kind == "null" or value.content is None:
         return "null"
@@ -148,12 +153,7 @@ def _json_value(value: Value, margin: str) -> str:
     return text
 
 
-def _yaml(tree: Mapping) -> str:
-    lines = _yaml_lines(tree, 0)
-    return "\n".join(lines) + "\n" if lines else "{}\n"
-
-
-def _yaml_lines(value: Mapping | list[Value], indent: int) -> list[str]:
+def _yaml_lines(value: Mapping | list[Value], indent: int, step: int) -> list[str]:
     from ksecrets.text.dialect import render
 
     lines: list[str] = []
@@ -166,7 +166,7 @@ def _yaml_lines(value: Mapping | list[Value], indent: int) -> list[str]:
         elif not (inner.entries if isinstance(inner, Mapping) else inner):
             lines.append(f"{head} {'{}' if isinstance(inner, Mapping) else '[]'}")
         else:
-            below = _yaml_lines(inner, indent + (2 if key is None else 4))
+            below = _yaml_lines(inner, indent + (2 if key is None else step), step)
             if key is None:
                 below[0] = head + " " + below[0][indent + 2 :]
                 lines += below

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from ksecrets.files.open import Opened
     from ksecrets.operations.reading import Reading
+    from ksecrets.operations.session import Place
 
 
 def to_bytes(text: str) -> bytes:
@@ -81,7 +82,7 @@ def decrypt(
     opened = open_file(reading, session, require_seal=require_seal, ignore_mac=ignore_mac)
     plaintext = opened.plaintext
     if output_type not in (None, opened.format.name):
-        plaintext = _converted(opened, output_type or "", path)
+        plaintext = _converted(opened, output_type or "", place)
     if write:
         if reading.source is None:
             raise UsageError("only a file can be decrypted in place", file=path)
@@ -97,14 +98,14 @@ def decrypt(
     )
 
 
-def _converted(opened: Opened, name: str, path: str) -> str:
+def _converted(opened: Opened, name: str, place: Place) -> str:
     from ksecrets.files.convert import converted
     from ksecrets.files.formats import by_name
 
     try:
-        return converted(opened.plaintext, opened.format, by_name(name))
+        return converted(opened.plaintext, opened.format, place.laid_out(by_name(name)))
     except KsecretsError as error:
-        raise error.at(path) from None
+        raise error.at(place.path) from None
 
 
 def _encrypted(reading: Reading) -> bool:

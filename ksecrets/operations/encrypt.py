@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from ksecrets.files.formats import Format
     from ksecrets.operations.reading import Reading
+    from ksecrets.operations.session import Place
 
 
 def encrypt(
@@ -64,21 +65,21 @@ def encrypt(
     else:
         format, plaintext = place.format(), reading.text
         if output_type is not None:
-            format, plaintext = _converted(plaintext, format, output_type, path)
+            format, plaintext = _converted(plaintext, format, output_type, place)
         previous = earlier_version(place, session, asked)
         result = seal_file(place, plaintext, session, previous=previous, asked=asked, format=format)
         result.changed = True  # to what stands there now, though it may be what git has
     return store(result, session, reading.source) if write else result
 
 
-def _converted(plaintext: str, format: Format, name: str, path: str) -> tuple[Format, str]:
+def _converted(plaintext: str, format: Format, name: str, place: Place) -> tuple[Format, str]:
     from ksecrets.files.convert import converted
 
-    new = by_name(name)
+    new = place.laid_out(by_name(name))
     try:
         return new, converted(plaintext, format, new)
     except KsecretsError as error:
-        raise error.at(path) from None
+        raise error.at(place.path) from None
 
 
 def _again(reading: Reading, session: Session, asked: Asked) -> Encrypted:

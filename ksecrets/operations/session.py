@@ -66,6 +66,11 @@ class Place:
         """The format of the file: its `type`, or by its name; encrypted: its text, for a name that says nothing."""
         return formats.by_name(self.type) if self.type is not None else formats.for_file(self.path, encrypted)
 
+    def laid_out(self, format: Format) -> Format:
+        """A format with the indentation that the rules want where lines are written anew."""
+        indent = self.rules.indent(format.name) if self.rules is not None else None
+        return format if indent is None else format.with_indent(indent)
+
     @property
     def environment(self) -> str | None:
         """The environment that the rules give the file."""

@@ -175,7 +175,7 @@ def seal_file(
     data key in any case (`rotate`). policy: in place of what `policy_for` finds, from a caller who has compared
     it. format: of the plaintext, where it is not that of `previous`, or without one that of the place.
     """
-    format = format or (previous.format if previous is not None else place.format())
+    format = place.laid_out(format or (previous.format if previous is not None else place.format()))
     policy = policy or policy_for(place, previous, asked, session)
     if previous is not None and not confirmed:
         refuse_lost_seal(previous.metadata, place, session)

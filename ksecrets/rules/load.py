@@ -73,6 +73,11 @@ class Rules:
             return path.replace(os.sep, "/") if self.chosen else None
         return path[len(root) :].replace(os.sep, "/")
 
+    def indent(self, format: str) -> int | None:
+        """Spaces a level where lines of a format are written anew; None where nothing is said (as in our own rules)."""
+        indents: Mapping[str, int] = getattr(self.config, "indents", {})
+        return indents.get(format)
+
     def name_of(self, service: str, fields: Mapping[str, str]) -> str | None:
         """The recipient's name for a key as it stands in metadata; None for unknown keys, and under `.sops.yaml`."""
         names: Callable[..., str | None] | None = getattr(self.config, "name_of", None)

@@ -33,8 +33,11 @@ _SETTINGS = (
 # Only a `.ksecrets.yaml` is about more than how a file is encrypted: what stands here beside the rules is sops's own.
 _NOT_OURS = {
     "destination_rules": "are for `sops publish`, and ksecrets does not publish",
-    "stores": "is how sops lays files out anew, and ksecrets keeps every line as it is",
 }
+
+# `stores`: the format of each, and the indent that means the default of sops.
+_WIDEST = 64  # spaces; a number from a repository is not to fill the memory
+_STORES = {"yaml": ("yaml", 0), "json": ("json", -1), "json_binary": ("binary", -1)}
 
 # What the Go decoder takes for a bool field.
 _TRUE = frozenset(("true", "True", "TRUE", "yes", "Yes", "YES", "on", "On", "ON", "y", "Y"))
@@ -44,15 +47,23 @@ _FALSE = frozenset(("false", "False", "FALSE", "no", "No", "NO", "off", "Off", "
 class SopsConfig:
     """A parsed `.sops.yaml`: `rules` in order, or None where it has no `creation_rules`.
 
-    unused: what stands in it and is not for ksecrets, one sentence each with its line.
+    unused: what stands in it and is not for ksecrets, one sentence each with its line. indents: by the name of a
+    format, the spaces a level where lines are written anew (`stores`); without those that are as sops has them.
     """
 
-    __slots__ = ("file", "rules", "unused")
+    __slots__ = ("file", "indents", "rules", "unused")
 
-    def __init__(self, file: str, rules: list[SopsRule] | None, unused: list[str] | None = None) -> None:
+    def __init__(
+        self,
+        file: str,
+        rules: list[SopsRule] | None,
+        unused: list[str] | None = None,
+        indents: dict[str, int] | None = None,
+    ) -> None:
         self.file = file
         self.rules = rules
         self.unused = unused or []
+        self.indents = indents or {}
 
     def policy(self, path: str) -> Policy | None:
         """What holds for a file (path relative to the configuration's folder, parts joined by `/`), None where no
@@ -159,15 +170,30 @@ def parse(text: str, file: str = FILE) -> SopsConfig:
     tree = builder.result
     top = Part(Mapping(1) if tree is None else tree, file, "", 1)
     unused = [f"{file}:{top.line_of(key)} `{key}` {why}" for key, why in _NOT_OURS.items() if top.tree.get(key)]
+    indents = _indents(top)
     rules = top.tree.get("creation_rules")
     if rules is None:
-        return SopsConfig(file, None, unused)
+        return SopsConfig(file, None, unused, indents)
     if not isinstance(rules, Sequence):
         raise top.error("a list of rules is expected here", "creation_rules")
     made = []
     for index, (rule, line) in enumerate(zip(rules, rules.lines, strict=True)):
         made.append(SopsRule(Part(Mapping(line) if rule is None else rule, file, f"creation_rules[{index}]", line)))
-    return SopsConfig(file, made, unused)
+    return SopsConfig(file, made, unused, indents)
+
+
+def _indents(top: Part) -> dict[str, int]:
+    """`stores`: sops indents YAML by 4 where there is 0 or nothing, and JSON by a tab where there is -1 or nothing."""
+    stores = top.part("stores")
+    found = {}
+    for store, (name, default) in _STORES.items():
+        part = stores.part(store)
+        indent = _number(part, "indent", default=default, least=default)
+        if indent > _WIDEST:
+            raise part.error("that is no indentation for people", "indent")
+        if indent != default:
+            found[name] = indent
+    return found
 
 
 def _group_part(part: Part, groups: Sequence, index: int, key: str = "key_groups") -> Part:
@@ -276,10 +302,11 @@ def _flag(part: Part, key: str) -> bool:
     return value in _TRUE
 
 
-def _number(part: Part, key: str) -> int:
+def _number(part: Part, key: str, *, default: int = 0, least: int = 0) -> int:
     value = part.tree.get(key)
     if value is None:
-        return 0
-    if not isinstance(value, Scalar) or not (value.plain and value.isascii() and value.isdigit() and len(value) < 10):
+        return default
+    digits = value.removeprefix("-") if isinstance(value, Scalar) and value.plain else ""
+    if not (digits.isascii() and digits.isdigit() and len(digits) < 10) or int(str(value)) < least:
         raise part.error("a number is expected here", key)
-    return int(value)
+    return int(str(value))

@@ -109,7 +109,7 @@ class Format:
     find: its tree, as quickly as possible, or None; a guess, compared with the BLOCK node later. search: the same, by
     scanning. cut: (start, end, sure) of what to take out of an encrypted text for a BLOCK node (and whether it stands
     in a document of its own); not sure: the plaintext is read again and compared. placement: makes a `Placement` for a
-    plaintext.
+    plaintext. indented: the same with a number of spaces a level. indent: that number, or None; see `with_indent`.
 
     Of a token:
     carried: the source of a token in the place of a scalar (its style, frame, source, and the token): new source, its
@@ -134,6 +134,7 @@ class Format:
     """
 
     __slots__ = (
+        "_indented",
         "blank",
         "carried",
         "comment",
@@ -141,6 +142,7 @@ class Format:
         "cut",
         "find",
         "fits",
+        "indent",
         "keeps_its_meaning",
         "keeps_mark",
         "list_comments",
@@ -183,6 +185,7 @@ class Format:
         commented: Callable[[str], Iterator[Node]] | None = None,
         keeps_mark: bool = False,
         refusal: Callable[[str], SyntaxRefused | None] = lambda _: None,
+        indented: Callable[[str, int], Placement] | None = None,
     ) -> None:
         self.name = name
         self.scan = scan
@@ -206,9 +209,24 @@ class Format:
         self.commented = commented or scan
         self.keeps_mark = keeps_mark
         self.refusal = refusal
+        self.indent: int | None = None
+        self._indented = indented
 
     def __repr__(self) -> str:
         return f"<Format {self.name}>"
+
+    def with_indent(self, indent: int) -> Format:
+        """This format with other lines where ksecrets writes new ones: so many spaces a level. Nothing that is there
+        changes, so in a text that shows an indentation of its own, new lines follow that one."""
+        from copy import copy
+
+        indented = self._indented
+        if indented is None:
+            return self
+        made = copy(self)
+        made.indent = indent
+        made.placement = lambda text: indented(text, indent)
+        return made
 
     def _no_value(self, text: str, path: Path, value: object = None) -> str:
         raise UsageError(f"{self.name} files have no values that can be set one by one", hint="use `ksecrets edit`")

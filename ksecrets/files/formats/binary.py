@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ksecrets.errors import UsageError
 from ksecrets.files.formats import Format, Nothing
-from ksecrets.files.formats.json import BARE
+from ksecrets.files.formats.json import entry
 from ksecrets.text import jsonblock, jsonvalue
 from ksecrets.text.node import DOCUMENT, DOCUMENT_END, DOUBLE, END, MAP, SCALAR, Frame, Node
 
@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 class _Placement:
     """Behind the one value of the wrapper."""
 
-    __slots__ = ("_place", "_wrapper")
+    __slots__ = ("_indent", "_place", "_wrapper")
 
-    def __init__(self, wrapper: str) -> None:
+    def __init__(self, wrapper: str, indent: int | None = None) -> None:
         self._wrapper = wrapper
+        self._indent = indent
         self._place = jsonblock.last_of(wrapper, wrapper.rindex("}"))
 
     def comment(self, node: Node) -> None:
@@ -37,7 +38,7 @@ class _Placement:
         return self._place
 
     def text(self, tree: Mapping[str, Tree], before: str) -> str:
-        return jsonblock.entry(tree, self._wrapper, 0, self._place, BARE)
+        return entry(tree, self._wrapper, 0, self._place, self._indent)
 
 
 def scan(text: str, first_line: int = 1, lane: Lane | None = None) -> Iterator[Node]:
@@ -90,6 +91,7 @@ BINARY = Format(
     search=find,
     cut=jsonblock.cut,
     placement=_Placement,
+    indented=_Placement,
     carried=jsonvalue.carried,
     predicted=jsonvalue.predicted,
     fits=jsonvalue.fits,

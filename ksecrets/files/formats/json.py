@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ksecrets.files.formats import Format, Nothing
 from ksecrets.text import jsonblock
-from ksecrets.text.json import scan
+from ksecrets.text.json import SPACE, scan
 from ksecrets.text.jsonvalue import (
     carried,
     fits,
@@ -32,10 +32,11 @@ BARE: Final = ("mac_only_encrypted", "shamir_threshold")
 class Placement:
     """Behind the last entry of the object."""
 
-    __slots__ = ("_body", "_place", "_top")
+    __slots__ = ("_body", "_indent", "_place", "_top")
 
-    def __init__(self, body: str) -> None:
+    def __init__(self, body: str, indent: int | None = None) -> None:
         self._body = body
+        self._indent = indent
         self._top = 0
         self._place = 0
 
@@ -53,7 +54,17 @@ class Placement:
         return len(self._body)  # never asked: the reader refuses a text without an object
 
     def text(self, tree: Mapping[str, Tree], before: str) -> str:
-        return jsonblock.entry(tree, self._body, self._top, self._place, BARE)
+        return entry(tree, self._body, self._top, self._place, self._indent)
+
+
+def entry(tree: Mapping[str, Tree], text: str, top: int, place: int, indent: int | None) -> str:
+    """As `jsonblock.entry`. indent: spaces a level in place of sops's tabs, where the text shows no indentation."""
+    made = jsonblock.entry(tree, text, top, place, BARE)
+    inside = text[top + 1 : place]
+    if indent is None or inside[: -len(inside.lstrip(SPACE))].endswith("\t"):
+        return made
+    lines = made.split("\n")  # no line break and no tab stands in a string of JSON
+    return "\n".join(" " * (indent * (len(line) - len(line.lstrip("\t")))) + line.lstrip("\t") for line in lines)
 
 
 def _set_value(text: str, path: Path, value: object) -> str:
@@ -78,6 +89,7 @@ JSON = Format(
     search=jsonblock.search,
     cut=jsonblock.cut,
     placement=Placement,
+    indented=Placement,
     carried=carried,
     predicted=predicted,
     fits=fits,

@@ -23,10 +23,11 @@ if TYPE_CHECKING:
 class _Placement:
     """The three places of `text.block`."""
 
-    __slots__ = ("_body", "_brace", "_column", "_comments", "_follows", "_own_document")
+    __slots__ = ("_body", "_brace", "_column", "_comments", "_follows", "_indent", "_own_document")
 
-    def __init__(self, body: str) -> None:
+    def __init__(self, body: str, indent: int = 4) -> None:
         self._body = body
+        self._indent = indent if 2 <= indent <= 9 else 2  # go-yaml, emitterc.go
         self._comments: list[tuple[int, int]] = []
         self._brace: int | None = None
         self._column = 0
@@ -62,7 +63,7 @@ class _Placement:
         newline = block.newline_of(self._body)
         if newline == "\n" and before.endswith("\r"):
             newline = "\r\n"  # the two must not become one line break
-        lines = metadata_lines(tree)
+        lines = metadata_lines(tree, self._indent)
         if self._own_document:
             return block.in_document(lines, newline)
         return block.in_mapping(lines, self._column, newline, "x" if self._follows else "")
@@ -111,6 +112,7 @@ YAML = Format(
     search=block.search,
     cut=_cut,
     placement=_Placement,
+    indented=_Placement,
     carried=carried,
     predicted=predicted,
     fits=fits,

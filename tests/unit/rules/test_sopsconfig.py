@@ -154,13 +154,18 @@ destination_rules:
   - s3_bucket: b
     path_regex: (
     recreation_rule: {pgp: AAAA}
-stores: {json: {indent: 2}}
 creation_rules: [{age: age1a}]
 """
     config = parse(text)
-    assert [line.partition(" ")[0] for line in config.unused] == [".sops.yaml:2", ".sops.yaml:6"]
+    assert [line.partition(" ")[0] for line in config.unused] == [".sops.yaml:2"]
     assert config.policy("a") is not None
     assert config.policy("a").warnings == ()  # type: ignore[union-attr]
+
+
+def test_indents_but_those_that_are_defaults_of_sops() -> None:
+    text = "stores: {yaml: {indent: 2}, json: {indent: 0}, json_binary: {indent: -1}, ini: {}, other: 1}\n"
+    assert parse(text).indents == {"yaml": 2, "json": 0}
+    assert parse("stores: {yaml: {indent: 0}, json: }\n").indents == {}
 
 
 def test_a_slip_is_ignored_as_sops_does_and_said() -> None:
