@@ -267,14 +267,21 @@ def _example(config: Config, env: str | None = None) -> str:
     """A file name that the patterns of an environment take, for a command to be copied."""
     env = env or next(iter(config.environments), "dev")
     for glob in config.environments[env].globs if env in config.environments else ():
-        parts = [
-            {"**": "env", "*": "app"}.get(part, part.replace("*", "").replace("?", "x"))
-            for part in glob.pattern.split("/")
-        ]
-        name = "/".join(parts)
+        name = "/".join(map(_named, glob.pattern.split("/")))
         if glob.matches(name) and name.isprintable() and " " not in name:
             return name
     return "FILE"
+
+
+def _named(part: str) -> str:
+    """A name that a part of a pattern takes; a `*` in front or at the end stands for something."""
+    if part == "**":
+        return "env"
+    if part.startswith("*"):
+        part = "app" + part[1:]
+    if part.endswith(".*"):
+        part = part[:-1] + "yaml"
+    return part.replace("*", "").replace("?", "x")
 
 
 def _tilde(path: str, session: Session) -> str:

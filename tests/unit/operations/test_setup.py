@@ -88,6 +88,8 @@ def test_init_with_a_bad_name_writes_no_configuration(repo: Repo, setting: dict[
         ("**/dev/secrets*.yaml", "env/dev/secrets.yaml"),
         ("services/*/dev/secrets*.yaml", "services/app/dev/secrets.yaml"),
         ("a?.yaml", "ax.yaml"),
+        ("*.secret.*", "app.secret.yaml"),
+        ("k8s/**/*.enc.yaml", "k8s/env/app.enc.yaml"),
         ("a[xy].yaml", "FILE"),
     ],
 )
