@@ -82,7 +82,7 @@ def scan(text: str, first_line: int = 1, lane: Lane | None = None) -> Iterator[N
             metadata.append((key[len(PREFIX) :], _value(text[equals + 1 : end])))
             start = end + 1
             if not text.startswith(PREFIX, start):
-                yield Node(BLOCK, block[0], block[1], block[2], frame, "sops", "", unflatten(metadata))  # type: ignore[arg-type]
+                yield Node(BLOCK, block[0], block[1], block[2], frame, "sops", "", unflatten(metadata))
             continue
         source = text[equals + 1 : end]
         if plain and source[:1] in _MAY_QUOTE:

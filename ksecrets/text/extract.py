@@ -33,7 +33,8 @@ def extract(text: str, path: tuple[str | int, ...], scan: Scan = yaml.scan) -> s
     if found is None:
         raise NoSuchValue("there is no such value", path=format_path(path), hint=_nearest(nodes, path))
     if found.kind == SCALAR:
-        return found.value
+        value: str = found.value
+        return value
     return _source(body, nodes, found)
 
 

@@ -76,7 +76,8 @@ def search(text: str) -> dict[str, Any] | None:
 def _first(text: str) -> dict[str, Any] | None:
     for node in scan(text):
         if node.kind == BLOCK:
-            return node.value  # type: ignore[return-value]  # a BLOCK's value is its tree
+            tree: dict[str, Any] = node.value
+            return tree
     return None
 
 

@@ -3,10 +3,11 @@
 What ksecrets needs of PyYAML is the event stream of its C parser, `yaml._yaml`, which is 3 ms to import.
 The package around it (loaders, dumpers, constructors, with `re` and `datetime`) costs 16 ms, which is what a whole
 small decryption costs. With `ksecrets.lean.ON`, the package's own body is therefore put off: `yaml`
-stands in `sys.modules` as a module that runs its real `__init__` when somebody first asks it for a name. Whoever
-imports yaml later in the same process gets the complete, real package with the same classes; whoever imported it
-before is not disturbed, since then there is nothing to save. Anything unexpected on the lean way ends in the
-public import. Inside other programs ksecrets is a plain user of PyYAML.
+stands in `sys.modules` as a module that runs its real `__init__` when somebody first asks it for a name, and the
+parser makes the events of `text.events`. Whoever imports yaml later in the same process gets the complete, real
+package, and from then on the parser makes its events; whoever imported it before is not disturbed, since then there
+is nothing to save. Anything unexpected on the lean way ends in the public import. Inside other programs ksecrets is a
+plain user of PyYAML.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ _parser: Any = None
 
 
 def events(text: str) -> Iterator[Any]:
-    """The events of libyaml for a whole text: objects of PyYAML's `*Event` classes, as `yaml.parse` gives them.
+    """The events of libyaml for a whole text: objects of `text.events`, or of PyYAML's classes of the same names.
 
     Marks count code points from the start of the text without its byte order mark (a leading U+FEFF is not counted),
     lines and columns from 0. Raises SyntaxRefused, with the line and libyaml's reason, where the parser stops; events
@@ -118,9 +119,9 @@ def parser() -> Any:
 def _lean_parser() -> Any:
     """`CParser` without the body of the yaml package, or None where that does not work out.
 
-    In `yaml._yaml` the first statements fetch exception, event, token and node classes from the package. Events,
-    tokens, nodes and errors are small modules, and really imported. The exceptions that stand in bigger modules are
-    replaced by functions that import the real class when one is raised.
+    In `yaml._yaml` the first statements fetch exception, event, token and node classes from the package. The errors are
+    a small module, and really imported; events are ours. All else is replaced by functions that import the real class
+    when one is called, until the package itself is wanted.
     """
     before = set(sys.modules)
     try:
@@ -164,7 +165,7 @@ class _Body:
 
     __slots__ = ("lock", "module", "running", "state")
 
-    SMALL = ("error", "events", "nodes", "tokens")
+    REPLACED = ("events", "nodes", "tokens")
 
     def __init__(self, module: ModuleType) -> None:
         import _thread
@@ -196,6 +197,7 @@ class _Body:
             except BaseException:
                 self.running = False
                 raise
+            self._real_classes()
             if module.__dict__.get("__getattr__") is self:
                 del module.__dict__["__getattr__"]
             try:
@@ -206,32 +208,43 @@ class _Body:
     def _while_binding(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        if name in self.SMALL:
-            __import__(f"yaml.{name}")
-            return sys.modules[f"yaml.{name}"]
+        if name == "error":
+            import yaml.error
+
+            return yaml.error
+        if name == "events":
+            from ksecrets.text import events
+
+            return events
         if name[:1].islower():
             return _Later(name)
-        for module in self.SMALL:
-            found = getattr(self._while_binding(module), name, None)
-            if found is not None:
-                return found
         raise AttributeError(name)
+
+    def _real_classes(self) -> None:
+        """Give the parser the classes of the package in place of ours and of the functions."""
+        from yaml import _yaml
+
+        bound = _yaml.__dict__
+        for module in self.REPLACED:
+            for name, value in vars(sys.modules[f"yaml.{module}"]).items():
+                if isinstance(value, type) and name in bound:
+                    bound[name] = value
 
 
 class _Later:
-    """Stands for a module of which only exceptions are wanted: each is a function that makes the real one."""
+    """Stands for a module of which classes are wanted: each is a function that makes an object of the real one."""
 
     __slots__ = ("name",)
 
     def __init__(self, name: str) -> None:
         self.name = name
 
-    def __getattr__(self, exception: str) -> Callable[..., BaseException]:
+    def __getattr__(self, cls: str) -> Callable[..., object]:
         name = f"yaml.{self.name}"
 
-        def make(*args: Any) -> BaseException:
+        def make(*args: Any) -> object:
             __import__(name)
-            made: BaseException = getattr(sys.modules[name], exception)(*args)
+            made: object = getattr(sys.modules[name], cls)(*args)
             return made
 
         return make

@@ -13,7 +13,7 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Final
+    from typing import Any, Final
 
     Leaf = Callable[[str, str, str | None, str | None, int, int, int, "Frame", str | int | None, str | None], None]
 
@@ -116,7 +116,7 @@ class Node:
 
     __slots__ = ("anchor", "end", "frame", "key", "key_form", "kind", "line", "start", "style", "tag", "value")
 
-    value: str
+    value: Any  # of a BLOCK its tree, else a str
 
     def __init__(
         self,
@@ -127,7 +127,7 @@ class Node:
         frame: Frame,
         key: str | int | None = None,
         key_form: str | None = None,
-        value: str = "",
+        value: Any = "",
         style: str = PLAIN,
         tag: str | None = None,
         anchor: str | None = None,

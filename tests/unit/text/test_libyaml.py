@@ -107,8 +107,36 @@ for kind, text in ((scanner, "a: 'x"), (parser, "[}"), (reader, "\\x01")):
 
 
 def test_lean_then_real_yaml() -> None:
-    run(LEAN + REAL + "assert all(type(e).__module__ == 'yaml.events' for e in events)\n"
-        "assert type(events[0]) is yaml.StreamStartEvent\n")  # fmt: skip
+    run(LEAN + "assert {type(e).__module__ for e in events} == {'ksecrets.text.events'}\n" + REAL
+        + "again = list(libyaml.events('a: [1, x]'))\n"
+        "assert {type(e).__module__ for e in again} == {'yaml.events'}\n"
+        "assert list(yaml.parse('a: 1', yaml.CSafeLoader))[0].__class__ is yaml.StreamStartEvent\n"
+        "assert [type(e).__name__ for e in events] == [type(e).__name__ for e in again]\n")  # fmt: skip
+
+
+def test_the_yaml_package_may_wake_while_a_text_is_read() -> None:
+    run(LEAN + "from ksecrets.text.yaml import scan\n"
+        "nodes = scan('a: 1\\nb: [x]\\n')\nfirst = [next(nodes) for _ in range(3)]\n"
+        "import yaml; yaml.YAMLObject\n"
+        "assert [n.value for n in [*first, *nodes] if n.kind == 0] == ['1', 'x']\n")  # fmt: skip
+
+
+def test_events_are_those_of_pyyaml() -> None:
+    import inspect
+
+    import yaml
+
+    from ksecrets.text import events
+
+    ours = {name: cls for name, cls in vars(events).items() if name.endswith("Event") and name != "Event"}
+    for name, cls in ours.items():
+        theirs = inspect.signature(getattr(yaml.events, name))
+        assert list(inspect.signature(cls).parameters) == list(theirs.parameters)
+    assert {name for name in vars(yaml.events) if name.endswith("Event")} - {
+        "Event",
+        "NodeEvent",
+        "CollectionEndEvent",
+    } == set(ours)
 
 
 def test_real_yaml_then_lean() -> None:

@@ -202,4 +202,6 @@ def test_it_is_cheap_to_import() -> None:
         "import ksecrets.text.dialect, ksecrets.text.path; print(*set(sys.modules) - before)"
     )
     done = subprocess.run([sys.executable, "-I", "-S", "-c", script], capture_output=True, text=True, check=True)
-    assert {name for name in done.stdout.split() if not name.startswith("ksecrets")} <= {"__future__"}
+    found = {name.split(".")[0] for name in done.stdout.split()} - {"ksecrets", "ksecrets__mypyc"}
+    # A compiled module asks the import system for its place.
+    assert found <= {"__future__", "importlib", "warnings"}
