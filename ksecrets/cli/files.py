@@ -76,6 +76,8 @@ def decrypt(
         _refuse_in_place(files, output, filename_override, output_type)
         if extract is not None:
             raise UsageError("--extract prints one value: it does not go with -i")
+        if len(files) > 1:
+            session.open_ahead(files)
 
         def work(file: str) -> None:
             done = ksecrets.decrypt(

@@ -6,12 +6,13 @@ Nothing here knows a key service: recipients and identities come from `ksecrets.
 from __future__ import annotations
 
 from ksecrets.envelope.metadata import identity_fields
-from ksecrets.envelope.recipient import DATA_KEY_LENGTH, SHARE_LENGTH, short_recipient
-from ksecrets.errors import EXIT_NO_KEY, KsecretsError, NoIdentity, ServiceFailed, Tampered
+from ksecrets.envelope.opening import Opening, ask_all
+from ksecrets.envelope.recipient import DATA_KEY_LENGTH, short_recipient
+from ksecrets.errors import EXIT_NO_KEY, KsecretsError, NoIdentity, ServiceFailed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from typing import TypeAlias
 
     from ksecrets.envelope.metadata import Metadata
@@ -94,50 +95,30 @@ def unwrap(
     ServiceFailed where it was for a key service to open it. One failure stops nobody: the others are still tried, and
     the error names each. The key is not authenticated before the MAC of the file holds.
     """
-    needed = max(metadata.shamir_threshold or len(metadata.groups), 2) if len(metadata.groups) > 1 else 1
-    length = SHARE_LENGTH if len(metadata.groups) > 1 else DATA_KEY_LENGTH
-    opened: dict[int, tuple[bytes, Identity]] = {}
-    failures: list[KsecretsError] = []
-    for source in (identities, remote):
-        for number, group in enumerate(metadata.groups):
-            found = _open(group, source, length, failures) if number not in opened else None
-            if found is not None:
-                opened[number] = found
-                if len(opened) >= needed:
-                    return _combined(opened), found[1]
-    if failures:
-        raise _all(failures)
+    opening = Opening(metadata)
+    if opening.at_hand(identities):
+        return opening.result()
+    if opening.prepare(remote):
+        ask_all([opening])
+    if opening.complete:
+        return opening.result()
+    raise why_not(metadata, opening, identities, remote, name_of)
+
+
+def why_not(
+    metadata: Metadata,
+    opening: Opening,
+    identities: Iterable[Identity],
+    remote: Iterable[Identity] = (),
+    name_of: NameOf | None = None,
+) -> KsecretsError:
+    """The error for a file that is not open, after all was tried; as `unwrap` has it."""
+    if opening.failures:
+        return _all(opening.failures)
     message = "no identity opens it"
     if len(metadata.groups) > 1:
-        message = f"{len(opened)} of {needed} key groups can be opened"
-    raise _no_identity(metadata, identities, remote, name_of, message)
-
-
-def _combined(opened: dict[int, tuple[bytes, Identity]]) -> bytes:
-    if len(opened) == 1:
-        return next(iter(opened.values()))[0]
-    from ksecrets.envelope.groups import combine
-
-    return combine([share for share, _ in opened.values()])
-
-
-def _open(
-    stanzas: Sequence[Stanza], identities: Iterable[Identity], length: int, failures: list[KsecretsError]
-) -> tuple[bytes, Identity] | None:
-    """The secret from the first identity that opens a stanza; why others failed is added to `failures`."""
-    for identity in _fitting(identities, stanzas):
-        try:
-            secret = identity.unwrap(stanzas)
-        except KsecretsError as error:
-            failures.append(error)
-            continue
-        if secret is None:
-            continue
-        if len(secret) != length:
-            failures.append(Tampered(f"the wrapped data key has {len(secret)} bytes instead of {length}"))
-            continue
-        return secret, identity
-    return None
+        message = f"{opening.possible} of {opening.needed} key groups can be opened"
+    return _no_identity(metadata, identities, remote, name_of, message)
 
 
 def _all(failures: list[KsecretsError]) -> KsecretsError:
@@ -151,11 +132,6 @@ def _all(failures: list[KsecretsError]) -> KsecretsError:
     if all(isinstance(each, ServiceFailed) and each.reason in ("credentials", "denied", "extra") for each in failures):
         first.exit_code = EXIT_NO_KEY
     return first
-
-
-def _fitting(identities: Iterable[Identity], stanzas: Sequence[Stanza]) -> Iterator[Identity]:
-    choose = getattr(identities, "for_stanzas", None)
-    return iter(identities) if choose is None else choose(stanzas)
 
 
 def _no_identity(

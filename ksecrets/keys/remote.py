@@ -50,13 +50,14 @@ _MOST = 3
 class Access:
     """How this process reaches key services. environ: the settings. seconds: how long one question may take in all."""
 
-    __slots__ = ("_kept", "_lock", "_locks", "_process", "environ", "failed", "seconds")
+    __slots__ = ("_kept", "_lock", "_locks", "_process", "_ranks", "environ", "failed", "seconds")
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         """Raises ConfigError where KSECRETS_KEY_TIMEOUT is no number of seconds."""
         self.environ = environ
         self.seconds = _seconds(environ)
         self.failed: dict[tuple[object, ...], ServiceFailed] = {}
+        self._ranks: dict[tuple[object, ...], int] = {}
         self._kept: dict[Hashable, Any] = {}
         self._locks: dict[Hashable, Any] = {}
         self._lock = allocate_lock()
@@ -79,6 +80,15 @@ class Access:
                 self._kept[name] = make()
             found: T = self._kept[name]
         return found
+
+    def rank(self, key: tuple[object, ...]) -> int:
+        """Whether a key (`RemoteKey.id`) has opened something in this run (-1), could not when it was asked (1), or
+        is not known yet (0)."""
+        return self._ranks.get(key, 0)
+
+    def came(self, key: tuple[object, ...], *, opened: bool) -> None:
+        """Remember what came of asking a key: the next file asks first whom it pays to ask."""
+        self._ranks[key] = -1 if opened else 1
 
     def forget(self, name: Hashable) -> None:
         """Make it anew when it is next asked for, such as a token that the service no longer takes."""
@@ -139,14 +149,19 @@ class RemoteKey:
         """The data key or share of a stanza of this key. Raises ServiceFailed."""
         if not enc:
             raise self._named(ServiceFailed("the wrapped data key is damaged: it is empty", reason="refused"))
-        secret = self._ask(lambda deadline: self.decrypt(enc, deadline))
+        try:
+            secret = self._ask(lambda deadline: self.decrypt(enc, deadline))
+        except ServiceFailed:
+            self.access.came(self.id, opened=False)
+            raise
         if len(secret) not in _LENGTHS:
             message = f"it answered with {len(secret)} bytes, which is no data key"
             raise self._named(ServiceFailed(message, reason="wrong-key"))
+        self.access.came(self.id, opened=True)
         return secret
 
     def _ask(self, attempt: Callable[[float], T]) -> T:
-        failed = self.access.failed.get(self._id())
+        failed = self.access.failed.get(self.id)
         if failed is not None:
             raise self._named(ServiceFailed(failed.message, reason=failed.reason, hint=failed.hint), known=True)
         deadline = time.monotonic() + self.access.seconds
@@ -167,10 +182,12 @@ class RemoteKey:
             error.message = f"{self.name}: {error.message}"
             error.args = (error.message,)
             if error.lasting:
-                self.access.failed[self._id()] = error
+                self.access.failed[self.id] = error
         return error
 
-    def _id(self) -> tuple[object, ...]:
+    @property
+    def id(self) -> tuple[object, ...]:
+        """What tells this key from others."""
         return (self.service, *sorted(self.fields.items()))
 
     def __repr__(self) -> str:
@@ -186,6 +203,11 @@ class RemoteIdentity:
         self._key = key
         self.where = key.name
         self.public: str | None = None
+
+    @property
+    def rank(self) -> int:
+        """As `Access.rank` has it, now."""
+        return self._key.access.rank(self._key.id)
 
     def unwrap(self, stanzas: Sequence[Stanza]) -> bytes | None:
         """As Identity has it; only stanzas of this very key (every field of it) are sent. Raises ServiceFailed."""

@@ -2,14 +2,14 @@
 
 A key service takes its 50 milliseconds for each file; a thousand files would wait a minute for what it could answer
 in four seconds. Only keys that no identity at hand opens are asked for, only what may be asked (operations/trust.py),
-and each data key once. What fails here is no error yet: it is the file's own when its turn comes, without another
-question where the service cannot be reached at all.
+only what may be enough (of several key groups as many as are missing), and each data key once. What fails here is the
+file's own error when its turn comes: the same one, without another question, unless the reason may have passed by then.
 """
 
 from __future__ import annotations
 
-from ksecrets.envelope.wrap import unwrap
-from ksecrets.errors import KsecretsError
+from ksecrets.envelope.opening import Opening
+from ksecrets.errors import KsecretsError, ServiceFailed
 from ksecrets.files.open import read_metadata
 from ksecrets.keys import LOCAL
 from ksecrets.operations.reading import read
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ksecrets.envelope.metadata import Metadata
-    from ksecrets.envelope.recipient import Identity
     from ksecrets.operations.session import Place, Session
 
 # The fields by which sops's metadata names a key on a network; what has none of them needs no second look.
@@ -33,28 +32,35 @@ def open_ahead(paths: Sequence[str], session: Session) -> None:
     """
     if not _knows_services(paths, session):
         return
-    wanted: list[tuple[Metadata, list[Identity]]] = []
+    wanted: list[tuple[Metadata, Opening, Place]] = []
     for path in paths:
         try:
             reading = read(path, None, session)
             if not any(mark in reading.text for mark in _MARKS):
                 continue
-            metadata = read_metadata(reading.text)
+            metadata = read_metadata(reading.text, reading.place.format(reading.text))
             if not session.has_key(metadata):
-                asked = _to_ask(metadata, reading.place, session)
-                if asked:
-                    wanted.append((metadata, asked))
+                opening = _to_ask(metadata, reading.place, session)
+                if opening is not None:
+                    wanted.append((metadata, opening, reading.place))
         except (KsecretsError, OSError):
             continue  # said when it is this file's turn
     if not wanted:
         return
-    from ksecrets.envelope.parallel import each
+    from ksecrets.envelope.opening import ask_all
+    from ksecrets.envelope.wrap import why_not
 
-    for (metadata, _), found in zip(wanted, each(_open, wanted), strict=True):
-        if isinstance(found, bytes):
-            session.keep_key(metadata, found)
-        elif not isinstance(found, KsecretsError):
-            raise found
+    ask_all([opening for _, opening, _ in wanted])
+    for metadata, opening, place in wanted:
+        if not opening.complete:
+            if not any(isinstance(each, ServiceFailed) and each.again for each in opening.failures):
+                name_of = place.rules.name_of if place.rules is not None else None
+                session.keep_failure(metadata, why_not(metadata, opening, (), (), name_of))
+            continue
+        try:
+            session.keep_key(metadata, opening.result()[0])
+        except KsecretsError as error:
+            session.keep_failure(metadata, error)
 
 
 def _knows_services(paths: Sequence[str], session: Session) -> bool:
@@ -67,20 +73,12 @@ def _knows_services(paths: Sequence[str], session: Session) -> bool:
     return rules is not None and (recipients is None or any(each.service not in LOCAL for each in recipients.values()))
 
 
-def _open(wanted: tuple[Metadata, list[Identity]]) -> bytes:
-    return unwrap(wanted[0], wanted[1])[0]
-
-
-def _to_ask(metadata: Metadata, place: Place, session: Session) -> list[Identity]:
-    """The remote keys to ask for a file; none where it has none, or where what is at hand opens it."""
-    if len(metadata.groups) != 1 or all(stanza.service in LOCAL for stanza in metadata.stanzas):
-        return []
-    for identity in session.identities.for_stanzas(metadata.stanzas):
-        try:
-            found = identity.unwrap(metadata.stanzas)
-        except KsecretsError:
-            continue
-        if found is not None:
-            session.keep_key(metadata, found)
-            return []
-    return list(session.remote_keys(place).for_stanzas(metadata.stanzas))
+def _to_ask(metadata: Metadata, place: Place, session: Session) -> Opening | None:
+    """The opening of a file with what is to be asked for it; None where that is nothing, or cannot be enough."""
+    if all(stanza.service in LOCAL for stanza in metadata.stanzas):
+        return None
+    opening = Opening(metadata)
+    if opening.at_hand(session.identities):
+        session.keep_key(metadata, opening.result()[0])
+        return None
+    return opening if opening.prepare(session.remote_keys(place)) else None

@@ -96,6 +96,7 @@ class Session:
 
     __slots__ = (
         "_access",
+        "_failed",
         "_folders",
         "_identities",
         "_keys",
@@ -118,6 +119,7 @@ class Session:
         self._trusted: Trust | None = None
         self.own_keys: list[tuple[str, dict[str, str]]] = []
         self._keys: dict[tuple[str, ...], DataKey] = {}
+        self._failed: dict[tuple[str, ...], KsecretsError] = {}
         self._folders: dict[str, Around] = {}
         self._places: dict[str, Place] | None = None
         self._repositories: dict[str, Repository] = {}
@@ -239,6 +241,9 @@ class Session:
             wrapped = _wrapped(metadata)
             found = self._keys.get(wrapped)
             if found is None:
+                failed = self._failed.pop(wrapped, None)
+                if failed is not None:
+                    raise failed
                 remote = () if all(s.service in LOCAL for s in metadata.stanzas) else self.remote_keys(place)
                 name_of = place.rules.name_of if place.rules else None
                 raw, _ = unwrap(metadata, self.identities, remote=remote, name_of=name_of)
@@ -267,6 +272,10 @@ class Session:
     def keep_key(self, metadata: Metadata, raw: bytes) -> None:
         """Keep a data key that was opened elsewhere for this run. Raises ValueError for another length."""
         self._keys[_wrapped(metadata)] = DataKey(raw)
+
+    def keep_failure(self, metadata: Metadata, error: KsecretsError) -> None:
+        """Keep why a data key cannot be opened: the next who asks for it gets this, once, and nobody else is asked."""
+        self._failed[_wrapped(metadata)] = error
 
     @property
     def identities(self) -> Identities:

@@ -20,6 +20,7 @@ from tests.conftest import Cli, Repo
 from tests.keys.faulty import Answer, Faulty, Request, faulty
 
 ARN = "arn:aws:kms:eu-west-1:123456789012:key/00000000-0000-4000-8000-000000000000"
+OTHERS = [ARN[:-1] + digit for digit in "12"]
 LATENCY = 0.05
 MANY = 1000
 PLAIN = "db:\n  password: correct horse\n"
@@ -32,6 +33,7 @@ class Kms:
     def __init__(self) -> None:
         self.latency = 0.0
         self.asked = {"Encrypt": 0, "Decrypt": 0}
+        self.denied: set[str] = set()
         self.under_way = self.most = 0
 
     def __call__(self, proxy: Faulty, _handler: object, request: Request, _ask: object) -> Answer:
@@ -43,6 +45,9 @@ class Kms:
             time.sleep(self.latency)
         self.under_way -= 1
         question = json.loads(request.body)
+        if question["KeyId"] in self.denied:
+            proxy.seen.clear()
+            return Answer(400, {}, b'{"__type": "AccessDeniedException", "message": "no"}')
         if action == "Encrypt":
             plain = binascii.a2b_base64(question["Plaintext"])
             answer = {"CiphertextBlob": binascii.b2a_base64(b"wrapped:" + plain[::-1], newline=False).decode()}
@@ -64,13 +69,32 @@ def kms(monkeypatch: pytest.MonkeyPatch) -> Iterator[Kms]:
         yield made
 
 
+RULES = f"""version: 1
+recipients:
+  aws: {{aws-kms: "{ARN}"}}
+environments:
+  prod:
+    files: ["**/secrets.yaml"]
+    readers: [aws]
+"""
+
+
+def groups_of(keys: list[list[str]], threshold: int) -> str:
+    """A .sops.yaml whose files `threshold` of these groups of keys open together, or any of one group."""
+    lines = [
+        "creation_rules:",
+        "  - path_regex: secrets.yaml$",
+        f"    shamir_threshold: {threshold}",
+        "    key_groups:",
+    ]
+    for group in keys:
+        lines += ["      - kms:", *(f"          - arn: {arn}" for arn in group)]
+    return "\n".join([*lines, ""])
+
+
 def files(repo: Repo, count: int) -> list[str]:
     """A repository of so many files, each with a data key of its own."""
-    repo.write(
-        ".ksecrets.yaml",
-        f'version: 1\nrecipients:\n  aws: {{aws-kms: "{ARN}"}}\nenvironments:\n'
-        '  prod:\n    files: ["**/secrets.yaml"]\n    readers: [aws]\n',
-    )
+    repo.write(".ksecrets.yaml", RULES)
     repo.commit("rules")
     names = [f"app{number}/secrets.yaml" for number in range(count)]
     for name in names:
@@ -127,6 +151,44 @@ def test_updatekeys_and_rotate_ask_side_by_side(repo: Repo, cli: Cli, kms: Kms) 
     assert kms.asked == {"Encrypt": len(names), "Decrypt": len(names)}
     assert kms.most > 4
     assert took < 2 * allowed(len(names))
+
+
+def test_key_groups_are_asked_side_by_side(repo: Repo, cli: Cli, kms: Kms) -> None:
+    """Two of three groups open a file: each file costs two questions, one more where a group says no."""
+    repo.write(".sops.yaml", groups_of([[ARN], [OTHERS[0]], [OTHERS[1]]], 2))
+    repo.commit("rules")
+    names = [f"app{number}/secrets.yaml" for number in range(20)]
+    for name in names:
+        repo.write(name, PLAIN)
+    cli("encrypt", "-i", names).ok()
+    kms.latency, kms.most = LATENCY, 0
+    kms.asked["Decrypt"] = 0
+    assert f"{len(names)} verified" in cli("check").ok().stdout
+    assert kms.asked["Decrypt"] == 2 * len(names)
+    assert 4 < kms.most <= LIMIT
+    kms.denied, kms.asked["Decrypt"] = {ARN}, 0
+    assert f"{len(names)} verified" in cli("check").ok().stdout
+    assert kms.asked["Decrypt"] == 3 * len(names)
+    kms.denied, kms.asked["Decrypt"] = {ARN, OTHERS[0]}, 0
+    failed = cli("check").ok()
+    assert (failed.stdout + failed.stderr).count("access denied") >= len(names)
+    # the third group alone would not be enough, and nobody is asked again when it is a file's turn
+    assert kms.asked["Decrypt"] == 2 * len(names)
+
+
+def test_the_reader_that_opened_one_file_is_asked_first_for_the_next(repo: Repo, cli: Cli, kms: Kms) -> None:
+    repo.write(".sops.yaml", groups_of([[ARN, OTHERS[0]]], 1))
+    repo.commit("rules")
+    names = [f"app{number}/secrets.yaml" for number in range(3 * LIMIT)]
+    for name in names:
+        repo.write(name, PLAIN)
+    cli("encrypt", "-i", names).ok()
+    kms.denied, kms.asked["Decrypt"] = {ARN}, 0
+    assert f"{len(names)} verified" in cli("check").ok().stdout
+    assert len(names) < kms.asked["Decrypt"] <= len(names) + LIMIT
+    kms.latency, kms.most = LATENCY, 0
+    cli("decrypt", "-i", names).ok()
+    assert 4 < kms.most <= LIMIT
 
 
 def test_a_service_that_cannot_be_reached_costs_its_time_once(repo: Repo, cli: Cli, kms: Kms) -> None:

@@ -62,7 +62,8 @@ def test_a_file_lives_with_a_remote_key(remote: Remote, cli: Cli, sops: str) -> 
     cli("set", path, "db.password", input="battery staple", env=environ).ok()
     after = path.read_text().splitlines()
     # quiet: the data key was opened and used again
-    assert sum(old != new for old, new in zip(before, after, strict=True)) == 3
+    changed = sum(old != new for old, new in zip(before, after, strict=True))
+    assert changed in (2, 3)  # two within one second: `lastmodified` is the same
     found = sops_opens(sops, path, environ)
     assert "battery staple" in found
     # and what sops changes is ours again

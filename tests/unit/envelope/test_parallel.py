@@ -153,24 +153,3 @@ def test_nobody_opens_it() -> None:
     with pytest.raises(NoIdentity) as caught:
         unwrap(METADATA, [Opener("here", None)], remote=[Opener("there", None)])
     assert "tried:   here, there" in str(caught.value)
-
-
-def test_shares_come_from_both(monkeypatch: pytest.MonkeyPatch) -> None:
-    from ksecrets.envelope.groups import split
-
-    shares = split(KEY, 3, 2)
-    group = METADATA.groups[0]
-    metadata = METADATA.replace(groups=(group, group, group), shamir_threshold=2)
-
-    class Holder(Opener):
-        def for_stanzas(self, _stanzas: Sequence[Stanza]) -> list[Opener]:
-            self.asked += 1
-            return [Opener(self.where, shares[at]) for at in [self.asked - 1] if at in self.has]
-
-        has: tuple[int, ...] = ()
-
-    here, there = Holder("here", None), Holder("there", None)
-    here.has, there.has = (1,), (0,)
-    # the first and only question to `there` is for the first group that nobody here opens
-    assert unwrap(metadata, here, remote=there)[0] == KEY  # type: ignore[arg-type]
-    assert there.asked == 1
