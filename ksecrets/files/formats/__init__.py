@@ -70,6 +70,18 @@ def one_line(comment: str) -> str | None:
     return None if any(newline in comment for newline in _BREAKS) else comment
 
 
+def refuse_lost_groups(tree: Mapping[str, Tree]) -> None:
+    """Raises SyntaxRefused for metadata that has no form in flat names: what is empty is not there in these, and a key
+    group is empty for sops where all its readers are of services that sops does not have."""
+    for number, group in enumerate(tree.get("key_groups", ()), 1):
+        if isinstance(group, dict) and not any(group.values()):
+            raise SyntaxRefused(
+                f"all readers of the key group {number} are of services that sops does not have, and dotenv and INI"
+                " have no place for such a group",
+                hint="give the group a reader that sops has, too, such as an age key; or use YAML or JSON",
+            )
+
+
 class Nothing:
     """The `Watch` of a format in which sops reads every structure."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ksecrets.files.formats import Format, Nothing
+from ksecrets.files.formats import Format, Nothing, refuse_lost_groups
 from ksecrets.text import dotenv
 from ksecrets.text.node import DOCUMENT_END
 
@@ -33,6 +33,7 @@ class _Placement:
         return dotenv.place(self._body)
 
     def text(self, tree: Mapping[str, Tree], before: str) -> str:
+        refuse_lost_groups(tree)
         return dotenv.block_text(tree, follows=bool(self._body))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ksecrets.errors import SyntaxRefused
-from ksecrets.files.formats import Format, Nothing
+from ksecrets.files.formats import Format, Nothing, refuse_lost_groups
 from ksecrets.text import ini, inisops
 from ksecrets.text.iniline import carried, comment, fits, keeps_its_meaning, predicted, restored
 from ksecrets.text.node import COMMENT, DOCUMENT_END
@@ -35,6 +35,7 @@ class _Placement:
         return inisops.place(self._body)
 
     def text(self, tree: Mapping[str, Tree], before: str) -> str:
+        refuse_lost_groups(tree)
         return inisops.block_text(tree, self._body)
 
 

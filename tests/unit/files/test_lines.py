@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ksecrets.envelope.metadata import Metadata
+from ksecrets.envelope.recipient import Stanza
 from ksecrets.errors import AlreadyEncrypted, KsecretsError, SyntaxRefused, Tampered
 from ksecrets.files.formats import Format, by_name
 from ksecrets.files.open import read_metadata
@@ -338,3 +339,18 @@ def test_a_context_of_a_key_service_goes_there_and_back(format: Format) -> None:
     )
     assert found.shamir_threshold == 2
     assert back(sealed.text, format) == "A=1\n"
+
+
+def test_a_key_group_that_sops_knows_nothing_of(format: Format) -> None:
+    """In flat names an empty group is no group; YAML and JSON have a place for it."""
+    token = Stanza("pkcs11", {"uri": "pkcs11:token=a;object=b", "enc": "AAAA", "created_at": "2026-01-01T00:00:00Z"})
+    both = ((FAKE_STANZA,), (FAKE_STANZA, token))
+    text = seal(
+        "[s]\na = 1\n" if format.name == "ini" else "A=1\n", format=format, groups=both, shamir_threshold=2
+    ).text
+    assert read_metadata(text, format).groups == both
+    for groups in (((token,), (FAKE_STANZA,)), ((FAKE_STANZA,), (token,))):
+        with pytest.raises(SyntaxRefused, match="are of services that sops does not have") as caught:
+            seal("[s]\na = 1\n" if format.name == "ini" else "A=1\n", format=format, groups=groups, shamir_threshold=2)
+        assert "such as an age key" in str(caught.value.hint)
+        assert read_metadata(seal("a: 1\n", groups=groups, shamir_threshold=2).text).groups == groups
