@@ -11,6 +11,8 @@ from ksecrets.storage import atomic
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ksecrets.envelope.metadata import Metadata
     from ksecrets.files.formats import Format
     from ksecrets.files.open import Opened
@@ -70,8 +72,11 @@ def open_file(
     ignore_mac: bool = False,
     keep_tokens: bool = False,
     unsealed: bool = False,
+    opener: Callable[..., Opened] = open_text,
 ) -> Opened:
     """Open an encrypted file under the rules. unsealed: a seal is not required whatever they say, as it is to be made.
+
+    opener: what stands for `open_text`, with its arguments, its errors and its guarantees (`files.relabel`).
 
     Raises NotEncrypted, NoIdentity, Tampered (which covers a file that the rules place in another environment than it
     was sealed for, and one without a seal where one is required), SyntaxRefused; all with the file's name.
@@ -90,7 +95,7 @@ def open_file(
         return key(metadata)
 
     try:
-        opened = open_text(
+        opened = opener(
             reading.text,
             data_key_for=key_after_checks,
             format=place.format(reading.text),

@@ -207,19 +207,8 @@ def _sealed(
         key = DataKey.new()
         groups = key.wrapped_by(lambda raw: _wrapped(raw, policy, place, session))
         succession = (previous.data_key.kid, prove(previous.data_key, key)) if previous is not None else None
-    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     before = previous.metadata.lastmodified if previous is not None else ""
-    metadata = Metadata(
-        lastmodified=max(now, before) if before.endswith("Z") else now,
-        mac="",
-        version=(previous.metadata.version if previous is not None else "") or SOPS_VERSION,
-        groups=groups,
-        shamir_threshold=policy.shares.need if policy.shares is not None else 0,
-        selector=(policy.selector.kind, policy.selector.value),
-        mac_only_encrypted=policy.mac_only_encrypted,
-        succession=succession,
-        extension=Extension(kid=key.kid, environment=policy.environment, path=place.relative),
-    )
+    metadata = new_metadata(place, policy, previous, key.kid, groups, succession)
     tokens = previous.tokens if previous is not None and not new_key else None
     unchanged = previous is not None and previous.sealed and not new_key and plaintext == previous.plaintext
     if unchanged and previous is not None and same_groups(previous.metadata, policy):
@@ -232,7 +221,7 @@ def _sealed(
             old_tokens=tokens,
         )
         if same.text == previous.text:
-            return _result(place, policy, same.text, same.values, changed=False, new_key=False)
+            return written(place, policy, same.text, same.values, changed=False, new_key=False)
     sealed = seal_text(
         plaintext, data_key=key, metadata=metadata, format=format, comments=policy.comments, old_tokens=tokens
     )
@@ -251,10 +240,34 @@ def _sealed(
     if not sealed.values and policy.selector.picks_matches:
         kind, value = policy.selector.kind, policy.selector.value
         session.note(f"nothing in it is encrypted: no key or comment matches {kind}: {value}", place.path)
-    result = _result(place, policy, sealed.text, sealed.values, changed=True, new_key=new_key)
+    result = written(place, policy, sealed.text, sealed.values, changed=True, new_key=new_key)
     if new_key:
         remember(place, session, key.kid, previous.data_key.kid if previous is not None else None)
     return result
+
+
+def new_metadata(
+    place: Place,
+    policy: Policy,
+    previous: Opened | None,
+    kid: str,
+    groups: Groups,
+    succession: tuple[str, str] | None,
+) -> Metadata:
+    """What is to stand in the block of a file that is written now, without its MAC and its residues."""
+    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    before = previous.metadata.lastmodified if previous is not None else ""
+    return Metadata(
+        lastmodified=max(now, before) if before.endswith("Z") else now,
+        mac="",
+        version=(previous.metadata.version if previous is not None else "") or SOPS_VERSION,
+        groups=groups,
+        shamir_threshold=policy.shares.need if policy.shares is not None else 0,
+        selector=(policy.selector.kind, policy.selector.value),
+        mac_only_encrypted=policy.mac_only_encrypted,
+        succession=succession,
+        extension=Extension(kid=kid, environment=policy.environment, path=place.relative),
+    )
 
 
 def store(result: Encrypted, session: Session, expected: Source | None) -> Encrypted:
@@ -275,32 +288,46 @@ def _reused(
     """The data key of the version before with its readers' stanzas, or None where it must not be used again."""
     if previous is None:
         return None, ()
+    reason = why_new_key(place, session, previous, policy, thorough=thorough)
+    if reason is not None:
+        session.note(reason, place.path)
+        return None, ()
+    if shared(previous.metadata, policy):
+        return previous.data_key, previous.metadata.groups
+    return previous.data_key, (wrapped_stanzas(place, session, previous, policy),)
+
+
+def why_new_key(
+    place: Place, session: Session, previous: Opened, policy: Policy, *, thorough: bool = False
+) -> str | None:
+    """The remark that says why the data key of a version must not be used again, or None. thorough: see `distrust`."""
     metadata = previous.metadata
     wanted = identities(policy.recipients)
-    there = identities_of(metadata)
-    if not there <= wanted:
-        session.note("a reader was taken out: the file gets a new data key", place.path)
-        return None, ()
-    shared = policy.shares is not None or len(metadata.groups) != 1
-    if shared and not same_groups(metadata, policy):
+    if not identities_of(metadata) <= wanted:
+        return "a reader was taken out: the file gets a new data key"
+    if shared(metadata, policy) and not same_groups(metadata, policy):
         # Shares of two splits do not fit together, and an old share may be all that somebody lacked.
-        session.note("its key groups change: the file gets a new data key", place.path)
-        return None, ()
+        return "its key groups change: the file gets a new data key"
     reason = distrust(place, session, previous, wanted, thorough=thorough)
-    if reason is not None:
-        session.note(f"the file gets a new data key: {reason}", place.path)
-        return None, ()
-    if shared:
-        return previous.data_key, metadata.groups
-    by_identity = {identity(stanza.service, identity_fields(stanza)): stanza for stanza in metadata.groups[0]}
+    return f"the file gets a new data key: {reason}" if reason is not None else None
+
+
+def shared(metadata: Metadata, policy: Policy) -> bool:
+    """Whether a data key is, or is to be, split among several key groups."""
+    return policy.shares is not None or len(metadata.groups) != 1
+
+
+def wrapped_stanzas(place: Place, session: Session, previous: Opened, policy: Policy) -> tuple[Stanza, ...]:
+    """The stanzas of one key group for the readers of a policy: those that are there, and new ones for the others."""
+    there = {identity(stanza.service, identity_fields(stanza)): stanza for stanza in previous.metadata.groups[0]}
     stanzas: list[Stanza] = []
     for reader in policy.recipients:
-        stanza = by_identity.get(identity(reader.service, reader.fields))
+        stanza = there.get(identity(reader.service, reader.fields))
         if stanza is None:
             recipient = session.recipient(place, reader.service, reader.fields)
             stanza = previous.data_key.wrapped_by(recipient.wrap)
         stanzas.append(stanza)
-    return previous.data_key, (tuple(stanzas),)
+    return tuple(stanzas)
 
 
 def _wrapped(raw: bytes, policy: Policy, place: Place, session: Session) -> Groups:
@@ -345,7 +372,8 @@ def _needed(groups: int, threshold: int) -> str:
     return f" ({threshold or groups} of {groups} groups)" if groups > 1 else ""
 
 
-def _result(place: Place, policy: Policy, text: str, values: int, *, changed: bool, new_key: bool) -> Encrypted:
+def written(place: Place, policy: Policy, text: str, values: int, *, changed: bool, new_key: bool) -> Encrypted:
+    """The report of one encrypted text."""
     result = Encrypted(
         place.path,
         text,
