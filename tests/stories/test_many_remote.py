@@ -6,6 +6,7 @@ import binascii
 import json
 import math
 import os
+import resource
 import time
 from collections.abc import Iterator
 
@@ -18,11 +19,12 @@ from ksecrets.files.seal import seal_text
 from ksecrets.values.cipher import DataKey
 from tests.conftest import Cli, Repo
 from tests.keys.faulty import Answer, Faulty, Request, faulty
+from tests.verified import LONG, record, rounds
 
 ARN = "arn:aws:kms:eu-west-1:123456789012:key/00000000-0000-4000-8000-000000000000"
 OTHERS = [ARN[:-1] + digit for digit in "12"]
 LATENCY = 0.05
-MANY = 1000
+MANY = rounds(150, 1000)
 PLAIN = "db:\n  password: correct horse\n"
 NOW = "2026-11-21T09:52:25Z"
 
@@ -117,40 +119,39 @@ def files(repo: Repo, count: int) -> list[str]:
 
 
 def allowed(count: int) -> float:
-    """Seconds for so many questions: what the latency costs at this many at a time, half of it again, and two.
-
-    For a machine of its own; where others compute beside us, we have a part of it.
-    """
-    share = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
-    return (1.5 * math.ceil(count / LIMIT) * LATENCY + 2) * share
+    """Seconds for so many questions: what the latency costs at this many at a time, half of it again, and two."""
+    return 1.5 * math.ceil(count / LIMIT) * LATENCY + 2
 
 
 def test_check_asks_side_by_side(repo: Repo, cli: Cli, kms: Kms) -> None:
+    """The time that it may take holds in the long suite, for a machine of its own: elsewhere others compute, too."""
     names = files(repo, MANY)
     kms.asked["Decrypt"] = kms.most = 0
     kms.latency = LATENCY
-    began = time.monotonic()
+    began, used = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
     done = cli("check").ok()
     took = time.monotonic() - began
-    print(f"check of {MANY} files took {took:.1f} s, at most {kms.most} questions at a time")
+    used = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - used
     assert f"{MANY} files" in done.stdout + done.stderr
     assert kms.asked["Decrypt"] == len(names)
-    assert 1 < kms.most <= LIMIT
-    assert took < allowed(MANY)
+    assert LIMIT / 2 < kms.most <= LIMIT
+    load = os.getloadavg()[0]
+    record(
+        f"check of {MANY:,} files through a KMS {LATENCY * 1000:.0f} ms away",
+        f"{took:.1f} s (processor {used:.1f} s, load {load:.1f}; alone {allowed(MANY):.1f} s are allowed)",
+    )
+    if LONG:
+        assert took < allowed(MANY) * max(1.0, load / (os.cpu_count() or 1))
 
 
 def test_updatekeys_and_rotate_ask_side_by_side(repo: Repo, cli: Cli, kms: Kms) -> None:
-    names = files(repo, 120)
+    names = files(repo, rounds(40, 1000))
     kms.asked.update(Encrypt=0, Decrypt=0)
     kms.most = 0
     kms.latency = LATENCY
-    began = time.monotonic()
     cli("rotate").ok()
-    took = time.monotonic() - began
-    print(f"rotate of {len(names)} files took {took:.1f} s")
     assert kms.asked == {"Encrypt": len(names), "Decrypt": len(names)}
     assert kms.most > 4
-    assert took < 2 * allowed(len(names))
 
 
 def test_key_groups_are_asked_side_by_side(repo: Repo, cli: Cli, kms: Kms) -> None:
@@ -179,7 +180,7 @@ def test_key_groups_are_asked_side_by_side(repo: Repo, cli: Cli, kms: Kms) -> No
 def test_the_reader_that_opened_one_file_is_asked_first_for_the_next(repo: Repo, cli: Cli, kms: Kms) -> None:
     repo.write(".sops.yaml", groups_of([[ARN, OTHERS[0]]], 1))
     repo.commit("rules")
-    names = [f"app{number}/secrets.yaml" for number in range(3 * LIMIT)]
+    names = [f"app{number}/secrets.yaml" for number in range(2 * LIMIT)]
     for name in names:
         repo.write(name, PLAIN)
     cli("encrypt", "-i", names).ok()
@@ -196,7 +197,7 @@ def test_a_service_that_cannot_be_reached_costs_its_time_once(repo: Repo, cli: C
     environ = {"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "KSECRETS_KEY_TIMEOUT": "2"}
     began = time.monotonic()
     done = cli("check", env=environ)
-    assert time.monotonic() - began < allowed(30) + 4
+    assert time.monotonic() - began < 30  # one after the other, a minute
     assert (done.stdout + done.stderr).count("cannot be reached") >= len(names)
     before = {name: (repo.path / name).read_bytes() for name in names}
     failed = cli("rotate", env=environ)
@@ -214,10 +215,7 @@ def test_helm_gets_its_files_side_by_side(repo: Repo, cli: Cli, kms: Kms, helm4:
     kms.latency = 0.4
     kms.most = 0
     words = [word for name in names for word in ("-f", name)]
-    began = time.monotonic()
     done = cli("helm", "wrap", "template", "x", chart, *words, env={"HELM_BIN": helm4})
-    took = time.monotonic() - began
     assert "value: correct horse" in done.ok().stdout
     assert kms.asked["Decrypt"] == len(names)
     assert kms.most > 4
-    print(f"helm with {len(names)} files took {took:.1f} s; one after the other, {len(names) * kms.latency:.1f} s")
