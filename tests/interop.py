@@ -43,7 +43,8 @@ SELECTORS: dict[str, dict[str, object]] = {
 KEY_TYPES = {
     "age": "age",
     "age-several": "age, three readers",
-    "age-ssh": "age for an ssh-ed25519 key",
+    "age-ssh-ed25519": "age for an ssh-ed25519 key",
+    "age-ssh-rsa": "age for an ssh-rsa key",
     "age-pq": "age, post-quantum",
     "pgp": "PGP (gpg)",
     "shamir": "Shamir, 2 of 3 age keys",

@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 import pytest
 import yaml
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from dotenv import dotenv_values
 
@@ -227,9 +228,9 @@ def make_key(request: pytest.FixtureRequest, age_keygen: str, tmp_path: Path) ->
             public, secret = age_identity(age_keygen, 1, "-pq")
             assert public.startswith("age1pq1")
             return Key({"age": public}, {"SOPS_AGE_KEY": secret}, {"SOPS_AGE_KEY": secret})
-        if row == "age-ssh":
-            private = Ed25519PrivateKey.generate()
-            file = tmp_path / "id_ed25519"
+        if row.startswith("age-ssh-"):
+            private = Ed25519PrivateKey.generate() if row == "age-ssh-ed25519" else generate_private_key(65537, 3072)
+            file = tmp_path / "id"
             file.write_bytes(private.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()))
             file.chmod(0o600)
             recipient = private.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
