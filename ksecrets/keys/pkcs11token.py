@@ -21,8 +21,14 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-# library -> the process that initialised it: after a fork it must be done again (PKCS#11 2.40, 2.5.3)
+# library -> the process that initialised it: after a fork it must be done again (PKCS#11 2.40, 2.5.3). ksecrets itself
+# does not fork then; a program that uses it as a library may.
 _initialised: dict[str, int] = {}
+
+
+def is_open() -> bool:
+    """Whether this process has opened the library of a token."""
+    return os.getpid() in _initialised.values()
 
 
 class Token:

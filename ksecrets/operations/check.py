@@ -138,6 +138,7 @@ class _Check:
                 break
         rest = files[begun:]
         done = begun
+        count = min(count, processes())  # a token may have been asked meanwhile
         for index, looked in spread(rest, self.file, count) if rest else ():
             results[begun + index] = looked
             done += 1

@@ -402,6 +402,25 @@ def test_a_token_is_asked_only_where_the_users_side_names_it(hsm: Hsm, cli: Cli,
     assert cli("get", file, "a").code == 4
 
 
+@pytest.mark.parametrize("words", [["check"], ["rotate"], ["updatekeys"]])
+def test_many_files_ask_for_one_pin(words: list[str], rules: Path, cli: Cli, repo: Repo, tmp_path: Path) -> None:
+    """Commands over many files fork, and a library of PKCS#11 does not live through that: with a token they do not."""
+    names = [f"only/{number}.yaml" for number in range(30)]
+    for name in names:
+        repo.write(name, "a: b\n")
+    cli("encrypt", "-i", names).ok()
+    if words == ["updatekeys"]:
+        # the person joins, and each file is opened for it
+        path = repo / ".ksecrets.yaml"
+        repo.write(".ksecrets.yaml", path.read_text().replace("readers: [hsm]", "readers: [hsm, me]"))
+    repo.commit("files")
+    asked = tmp_path / "asked"
+    command = f"sh -c 'echo x >> {asked}; echo {PIN}'"
+    done = cli(words, env={PIN_VARIABLE: "", "KSECRETS_PASSPHRASE_CMD": command}).ok()
+    assert "30" in done.stdout + done.stderr
+    assert asked.read_text() == "x\n"
+
+
 def test_the_pin_goes_to_no_child(hsm: Hsm) -> None:
     from ksecrets.keys.identities import child_environment
 

@@ -20,11 +20,15 @@ WORTH_IT = 24
 
 
 def processes() -> int:
-    """How many processes this one may use; 1 where it cannot be forked (other systems than Linux, or with threads)."""
+    """How many processes this one may use; 1 where it cannot be forked: on other systems than Linux, with threads, and
+    where the library of a token is open (PKCS#11 leaves open what becomes of it; each child would ask for the PIN)."""
     if sys.platform != "linux":
         return 1
     threading = sys.modules.get("threading")
     if threading is not None and threading.active_count() > 1:
+        return 1
+    tokens = sys.modules.get("ksecrets.keys.pkcs11token")
+    if tokens is not None and tokens.is_open():
         return 1
     return min(len(os.sched_getaffinity(0)), 16)
 
@@ -34,8 +38,12 @@ def spread(items: Sequence[Any], work: Callable[[Any], Any], count: int) -> Iter
 
     Results travel as pickles. What a child could not do (it raised, or was killed) is done here afterwards, so that an
     error has its traceback. On KeyboardInterrupt each child finishes the item that it is at; what they did is still
-    yielded, and then the interrupt goes on. SIGKILL of this process ends the children after their item.
+    yielded, and then the interrupt goes on. SIGKILL of this process ends the children after their item. With a `count`
+    of 1 nothing is forked.
     """
+    if count < 2:
+        yield from ((index, work(item)) for index, item in enumerate(items))
+        return
     import signal
 
     left = set(range(len(items)))
