@@ -19,18 +19,19 @@ if TYPE_CHECKING:
     from ksecrets.envelope.recipient import Recipient
     from ksecrets.keys.remote import Access, RemoteKey
 
-# sops's name of the service in the metadata -> what people call it, and our module, or None where there is none yet
-_MODULES: dict[str, tuple[str, str | None]] = {
-    "age": ("age", "ksecrets.keys.age.native"),
-    "kms": ("AWS KMS", "ksecrets.keys.aws"),
-    "gcp_kms": ("Google Cloud KMS", "ksecrets.keys.gcp"),
-    "azure_kv": ("Azure Key Vault", "ksecrets.keys.azure"),
-    "hc_vault": ("HashiCorp Vault", "ksecrets.keys.vault"),
-    "hckms": ("Huawei Cloud KMS", None),
-    "pgp": ("PGP", "ksecrets.keys.pgp"),
-    "pkcs11": ("PKCS#11", "ksecrets.keys.pkcs11"),
-    "fortanix": ("Fortanix DSM", "ksecrets.keys.fortanix"),
+# sops's name of the service in the metadata -> our module
+_MODULES = {
+    "age": "ksecrets.keys.age.native",
+    "kms": "ksecrets.keys.aws",
+    "gcp_kms": "ksecrets.keys.gcp",
+    "azure_kv": "ksecrets.keys.azure",
+    "hc_vault": "ksecrets.keys.vault",
+    "pgp": "ksecrets.keys.pgp",
+    "pkcs11": "ksecrets.keys.pkcs11",
+    "fortanix": "ksecrets.keys.fortanix",
 }
+# What sops has and we do not: its readers are kept and shown, and a file opens by the others.
+_UNSUPPORTED = {"hckms": "Huawei Cloud KMS"}
 LOCAL = frozenset(("age", "pgp"))
 """The services whose keys the user has; all others are asked over a network, or through a library of somebody else."""
 
@@ -40,7 +41,7 @@ def recipient(service: str, fields: dict[str, str], access: Access | None = None
 
     service: sops's name (`age`, `kms`...); fields: as in the metadata, `enc` and `created_at` may be there and are
     not looked at. access: how a remote service is reached; by the process's environment without it. Raises ConfigError
-    for a service that does not exist or is not built yet, and for fields that are no recipient of it. Contacts nobody.
+    for a service that does not exist or is not supported, and for fields that are no recipient of it. Contacts nobody.
     """
     found = remote_key(service, fields, access)
     if found is not None:
@@ -63,15 +64,15 @@ def remote_key(service: str, fields: dict[str, str], access: Access | None = Non
 
 
 def _module(service: str) -> Callable[..., Any]:
-    known = _MODULES.get(service)
-    if known is None:
-        raise ConfigError(f"unknown key service: {service}", hint=f"one of {', '.join(_MODULES)}")
-    title, module = known
-    if module is None:
+    title = _UNSUPPORTED.get(service)
+    if title is not None:
         raise ConfigError(
-            f"this version of ksecrets cannot use {title} yet ({service})",
-            hint="use an age recipient, or sops for this file",
+            f"{title} ({service}) is not supported by ksecrets",
+            hint="the file opens by its other readers; to write it, take this one out of the rules, or use sops",
         )
+    module = _MODULES.get(service)
+    if module is None:
+        raise ConfigError(f"unknown key service: {service}", hint=f"one of {', '.join(_MODULES)}")
     from importlib import import_module
 
     make: Callable[..., Any] = getattr(import_module(module), "recipient" if service in LOCAL else "key")
@@ -80,4 +81,4 @@ def _module(service: str) -> Callable[..., Any]:
 
 def services() -> tuple[str, ...]:
     """The names of the services that can be used."""
-    return tuple(name for name, (_, module) in _MODULES.items() if module is not None)
+    return tuple(_MODULES)
