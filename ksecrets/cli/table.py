@@ -715,6 +715,7 @@ ENVIRONMENT = (
     ("KSECRETS_TRUSTED_KEYS", "Keys in services that may be asked, whatever repository names them (with spaces)."),
     ("KSECRETS_REMOTE_KEYS", "1: key services may be asked under git's drivers, too; 0: never."),
     ("KSECRETS_KEY_TIMEOUT", "How many seconds one key of a service may take in all; 20 by default."),
+    ("KSECRETS_HIDE", "Further variables that no program gets that ksecrets starts (with spaces; `AWS_*`)."),
     ("SOPS_GCP_KMS_ENDPOINT", "Another address of Google Cloud KMS; SOPS_GCP_KMS_UNIVERSE_DOMAIN: another cloud."),
     ("SOPS_AGE_RECIPIENTS, SOPS_PGP_FP", "Readers of new files that no rule is about, as `--age` and `--pgp`."),
     ("SOPS_KMS_ARN, SOPS_GCP_KMS_IDS", "The same, as `--kms` and `--gcp-kms`."),

@@ -48,14 +48,23 @@ VARIABLES = frozenset(
 )
 """Every variable that holds an identity, or says where one is or how to get it."""
 KEYRING_VARIABLE = "KSECRETS_KEYRING"
+HIDE_VARIABLE = "KSECRETS_HIDE"
+"""Further variables that no child gets: names with spaces, `AWS_*` for all that begin so."""
 
 
 def child_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """The environment for a child (Helm, an editor, git): all but the variables through which it could read secrets.
+    """The environment for a child (Helm, an editor): all but the variables through which it could read secrets.
 
-    KSECRETS_REQUIRE_SEAL and other settings stay.
+    Those of the clouds and of Vault are logins for more than keys, and kubectl and Helm's plugins live on them: they
+    stay, unless KSECRETS_HIDE names them. KSECRETS_REQUIRE_SEAL and other settings stay.
     """
-    return {name: value for name, value in environ.items() if name not in VARIABLES}
+    names, beginnings = set(VARIABLES), []
+    for word in environ.get(HIDE_VARIABLE, "").split():
+        if word.endswith("*") and word != "*":
+            beginnings.append(word[:-1])
+        names.add(word)
+    hidden = tuple(beginnings)
+    return {name: value for name, value in environ.items() if name not in names and not name.startswith(hidden)}
 
 
 def config_folder(environ: Mapping[str, str]) -> str | None:

@@ -381,3 +381,15 @@ def test_children_get_no_identity() -> None:
     }
     assert child_environment(environ) == {"PATH": "/bin", "KSECRETS_REQUIRE_SEAL": "1", "SOPS_AGE_RECIPIENTS": "r"}
     assert {"KSECRETS_AGE_KEY", "SOPS_AGE_KEY", "SOPS_AGE_KEY_FILE", "SOPS_AGE_SSH_PRIVATE_KEY_CMD"} <= VARIABLES
+
+
+def test_the_user_says_what_else_no_child_gets() -> None:
+    clouds = {"AWS_PROFILE": "p", "AWS_SECRET_ACCESS_KEY": "s", "VAULT_TOKEN": "t", "VAULT_ADDR": "a"}
+    assert child_environment(clouds) == clouds
+    for hide, left in (
+        ("VAULT_TOKEN AWS_SECRET_ACCESS_KEY", {"AWS_PROFILE", "VAULT_ADDR"}),
+        ("AWS_* VAULT_TOKEN", {"VAULT_ADDR"}),
+        ("* AWS", set(clouds)),
+    ):
+        environ = {**clouds, "KSECRETS_HIDE": hide, "KSECRETS_AGE_KEY": "k"}
+        assert set(child_environment(environ)) == left | {"KSECRETS_HIDE"}

@@ -407,3 +407,26 @@ def test_keys_on_the_command_line_are_the_users_own(tmp_path: Path, cli: Cli, aw
     assert cli("decrypt", path, env=only_aws, cwd=tmp_path).ok().stdout == PLAIN
     # reading it is another matter: this file could come from anywhere
     assert cli("decrypt", path, env=aws.environ(), cwd=tmp_path).code == 4
+
+
+def test_what_helm_and_commands_inherit(repo: Repo, cli: Cli, vault: Vault, tmp_path: Path) -> None:
+    """Identities never (docs/threat-model.md); the logins of clouds unless the user hides them."""
+    url = transit(vault, vault.new_key())
+    repo.write(".ksecrets.yaml", config(f"cloud: {{hc-vault: {url}}}"))
+    repo.commit("rules")
+    path = repo.write("prod/secrets.yaml", "PASSWORD: correct horse\n")
+    helm = tmp_path / "helm"
+    helm.write_text('#!/bin/sh\ncase "$1" in template) env ;; *) echo v4.0.0 ;; esac\n')
+    helm.chmod(0o755)
+    identities = dict.fromkeys(("KSECRETS_PKCS11_PIN", "FORTANIX_API_KEY", "SOPS_AGE_KEY_CMD"), "an-identity")
+    environ = {**vault.environ(), **identities, "AWS_SESSION_TOKEN": "of-a-cloud", "HELM_BIN": str(helm)}
+    cli("encrypt", "-i", path, env=environ).ok()
+    for words in (["helm", "wrap", "template", "x", ".", "-f", path], ["exec-env", path, "env"]):
+        seen = cli(words, env=environ).ok().stdout
+        assert "an-identity" not in seen
+        assert "AWS_SESSION_TOKEN=of-a-cloud" in seen
+        assert f"VAULT_TOKEN={vault.token}" in seen
+        seen = cli(words, env={**environ, "KSECRETS_HIDE": "AWS_* VAULT_TOKEN"}).ok().stdout
+        assert "of-a-cloud" not in seen
+        assert vault.token not in seen
+        assert f"VAULT_ADDR={vault.url}" in seen
