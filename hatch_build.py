@@ -17,7 +17,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 # What runs for every event of the parser, every scalar, every token.
 COMPILED = {
-    "files": ("choice", "opening", "seal", "sopsreads", "walk"),
+    "files": ("choice", "opening", "relabel", "seal", "sopsreads", "walk"),
     "text": ("carrier", "comments", "events", "node", "resolve", "spans", "yaml"),
     "values": ("cipher", "mac", "residue", "seal", "token"),
 }
