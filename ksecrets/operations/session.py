@@ -159,7 +159,7 @@ class Session:
     def hold_places(self, hold: bool) -> None:
         """Whether what `place` says holds on: for a run over many files, during which no folder is moved and nobody
         changes the working folder."""
-        self._places = {} if hold else None
+        self._places = (self._places or {}) if hold else None
 
     def _place(self, path: str) -> Place:
         real = os.path.realpath(path)

@@ -111,14 +111,18 @@ def updatekeys_all(
     from ksecrets.operations.rewrap.selection import refuse_type_of_trees, select
 
     session = session or Session()
-    selected = select(paths, session, env=env, changed_since=changed_since)
-    refuse_type_of_trees(input_type, selected)
-    return run(
-        selected,
-        session,
-        refine=lambda *_: None,
-        write=lambda path: updatekeys(path, input_type=input_type, session=session),
-        input_type=input_type,
-        dry_run=dry_run,
-        progress=progress,
-    )
+    session.hold_places(True)
+    try:
+        selected = select(paths, session, env=env, changed_since=changed_since)
+        refuse_type_of_trees(input_type, selected)
+        return run(
+            selected,
+            session,
+            refine=lambda *_: None,
+            write=lambda path: updatekeys(path, input_type=input_type, session=session),
+            input_type=input_type,
+            dry_run=dry_run,
+            progress=progress,
+        )
+    finally:
+        session.hold_places(False)

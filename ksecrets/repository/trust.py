@@ -35,8 +35,15 @@ def recorded(repo: Repository, path: str) -> set[str]:
     """The kids that this clone's record has for the file at the repository path `path`."""
     name = record_path(repo)
     try:
+        now = os.stat(name)
+        # It only grows: one of the same length is the same, and is not read again for every file of a run.
+        facts = (name, now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns)
+        if facts == _last.facts:
+            return _last.kids(_shown(path))
         with open(name, encoding="utf-8", errors="replace") as file:
-            return _kids(file.read(), _shown(path))
+            kids = _kids(file.read(), _shown(path))
+        _last.facts = facts
+        return kids
     except FileNotFoundError:
         return set()
     except OSError as error:
@@ -87,15 +94,17 @@ def _shown(path: str) -> str:
 class _Lines:
     """What a record says, by the file that a line is about ("" for all): read once, and further where it has grown."""
 
-    __slots__ = ("_by_file", "_number", "text")
+    __slots__ = ("_by_file", "_number", "facts", "text")
 
     def __init__(self) -> None:
         self.text = ""
+        self.facts: tuple[object, ...] = ()  # of the file, from before it was read
         self._by_file: dict[str, list[tuple[int, str]]] = {}
         self._number = 0
 
     def grow(self, text: str) -> None:
         """Read what `text`, whole lines that begin with all that was read before, has more."""
+        self.facts = ()
         for line in text[len(self.text) :].split("\n")[:-1]:
             kid, _, comment = line.partition("#")
             words = kid.split()

@@ -26,6 +26,10 @@ _CHUNK = 1 << 20
 _ACCESS_LIST = "system.posix_acl_access"
 _NO_SUCH_FEATURE = (errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.EPERM, errno.EMLINK)
 
+# Set by storage/together.py, for a run over many files:
+pending: list[Staged] | None = None  # `replace` leaves new versions here, to be synced together and then put
+folders_later = False  # somebody else sees to it that renames are durable
+
 
 class Source:
     """What `read` found: `path` as it was given, and `text`.
@@ -97,23 +101,47 @@ def replace(path: str, content: str | bytes, *, expected: Source | None = None) 
     if not os.access(target, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
         raise KsecretsError("cannot be written: the file is read-only", file=path)
 
-    temporary = _write_temporary(target, path, data, 0o600, before)
-    try:
-        if expected is not None and not _still_holds(target, expected):
-            raise KsecretsError(
-                "changed while ksecrets worked on it; nothing was written", file=path, hint="run the command again"
-            )
-        os.replace(temporary, target)
-    except OSError as error:
-        _remove(temporary)
-        raise explained(error, path, "cannot be written") from None
-    except BaseException:
-        _remove(temporary)
-        raise
-    _sync_folder(os.path.dirname(target), path)
+    staged = Staged(path, target, _write_temporary(target, path, data, 0o600, before, sync=pending is None), expected)
+    if pending is None:
+        staged.put()
+    else:
+        pending.append(staged)
     if before.st_nlink > 1:
         return (f"{path} had {before.st_nlink} names (hard links); the others keep the old contents",)
     return ()
+
+
+class Staged:
+    """A complete new version of a file, beside it. temporary: where; target: the file, without symbolic links."""
+
+    __slots__ = ("expected", "path", "target", "temporary")
+
+    def __init__(self, path: str, target: str, temporary: str, expected: Source | None) -> None:
+        self.path = path
+        self.target = target
+        self.temporary = temporary
+        self.expected = expected
+
+    def put(self) -> None:
+        """Give it the file's name; its bytes must be on the disk. Raises KsecretsError, and then it is gone."""
+        path = self.path
+        try:
+            if self.expected is not None and not _still_holds(self.target, self.expected):
+                raise KsecretsError(
+                    "changed while ksecrets worked on it; nothing was written", file=path, hint="run the command again"
+                )
+            os.replace(self.temporary, self.target)
+        except OSError as error:
+            self.drop()
+            raise explained(error, path, "cannot be written") from None
+        except BaseException:
+            self.drop()
+            raise
+        sync_folder(os.path.dirname(self.target), path)
+
+    def drop(self) -> None:
+        """Take it away again."""
+        _remove(self.temporary)
 
 
 def create(path: str, content: str | bytes, *, mode: int = 0o666) -> None:
@@ -137,7 +165,7 @@ def create(path: str, content: str | bytes, *, mode: int = 0o666) -> None:
     except BaseException:
         _remove(temporary)
         raise
-    _sync_folder(os.path.dirname(os.path.abspath(path)), path)
+    sync_folder(os.path.dirname(os.path.abspath(path)), path)
 
 
 def write(path: str, content: str | bytes, *, mode: int = 0o666) -> tuple[str, ...]:
@@ -180,8 +208,10 @@ def encoded(content: str | bytes, path: str) -> bytes:
     raise SyntaxRefused("holds half of a surrogate pair, which is no text", file=path, line=line)
 
 
-def _write_temporary(target: str, path: str, data: bytes, mode: int, like: os.stat_result | None) -> str:
-    """A complete, synced file beside `target`, with the owner and mode of `like`; returns its path."""
+def _write_temporary(
+    target: str, path: str, data: bytes, mode: int, like: os.stat_result | None, *, sync: bool = True
+) -> str:
+    """A complete file beside `target`, with owner and mode of `like`; returns its path. sync: see it onto the disk."""
     folder = os.path.dirname(target)
     temporary = os.path.join(folder, f".ksecrets-{os.urandom(8).hex()}.tmp")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
@@ -199,7 +229,8 @@ def _write_temporary(target: str, path: str, data: bytes, mode: int, like: os.st
                 _keep_owner(fd, like, path)
                 os.fchmod(fd, stat.S_IMODE(like.st_mode))
                 _keep_attributes(fd, target, path)
-            os.fsync(fd)
+            if sync:
+                os.fsync(fd)
         finally:
             os.close(fd)
     except OSError as error:
@@ -285,41 +316,9 @@ def _move_to_new_name(temporary: str, path: str) -> None:
     os.rename(temporary, path)
 
 
-class Together:
-    """A `with` block in which many files are replaced: that the renames are durable is seen to once, at its end.
-
-    Each file still has its old bytes or its new ones at any moment. What a power cut may take back, until the block
-    has ended, is whole files. Processes that are forked in the block belong to it; `wrote` is told of what they
-    replaced. notes: what the disk did not confirm, after the block.
-    """
-
-    _open = False
-
-    def __init__(self) -> None:
-        self.notes: list[str] = []
-        self._folders: set[str] = set()
-
-    def wrote(self, path: str) -> None:
-        """A file was replaced in this block, whichever process did it."""
-        self._folders.add(os.path.dirname(os.path.realpath(path)))
-
-    def __enter__(self) -> Together:
-        Together._open = True
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        Together._open = False
-        # The first of them has a journal written out, and with it all the other renames: these cost next to nothing.
-        for folder in sorted(self._folders):
-            try:
-                _sync_folder(folder, folder)
-            except KsecretsError as error:
-                self.notes.append(f"{folder}: {error.message}")
-
-
-def _sync_folder(folder: str, path: str) -> None:
+def sync_folder(folder: str, path: str) -> None:
     """Make the rename itself durable; where the system cannot sync folders, there is nothing to do."""
-    if os.name != "posix" or Together._open:
+    if os.name != "posix" or folders_later:
         return
     try:
         fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)

@@ -15,7 +15,7 @@ from ksecrets.operations.reading import check_environment, conflict_line, read, 
 from ksecrets.operations.rewrap.outlook import outlook
 from ksecrets.operations.rewrap.result import FileResult, TreeReport
 from ksecrets.operations.rewrap.workers import WORTH_IT, processes, spread
-from ksecrets.storage import atomic
+from ksecrets.storage.together import Staging, Together
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 _NEW_KEY = "the file gets a new data key"
 _WRITERS = 16
+_AT_ONCE = 32  # files that a process writes before it asks the disk to have them
 _FIRST = 4  # files of the second pass that are done before any fork, until one has found its identity
 
 
@@ -58,7 +59,7 @@ def run(
     found: list[FileResult | None] = [None] * len(selected)
     session.hold_places(True)
     repositories = _in_bulk(selected, session)
-    together = atomic.Together()
+    together = Together()
     done = 0
 
     def came(index: int, result: FileResult) -> None:
@@ -94,8 +95,18 @@ def run(
                 came(index, result)
                 if result.status == "changed":
                     break
-            for at, result in _each(planned, work, repositories, _writers(session)):
-                came(planned[at], result)
+            writers = _writers(session)
+            if writers == 1 or len(planned) < WORTH_IT or session.asks_services:
+                for at, result in _each(planned, work, repositories, writers):
+                    came(planned[at], result)
+            else:
+                step = min(_AT_ONCE, len(planned) // (2 * writers) + 1)
+                shares = [planned[at : at + step] for at in range(0, len(planned), step)]
+                for repository in repositories:
+                    repository.rest()
+                for _, results in spread(shares, lambda share: _staged(share, work), writers):
+                    for index, result in results:
+                        came(index, result)
     except KeyboardInterrupt:
         report.interrupted = True
     finally:
@@ -111,6 +122,16 @@ def run(
         for note in each.notes:
             session.note(note)
     return report
+
+
+def _staged(share: Sequence[int], work: Callable[[int], FileResult]) -> list[tuple[int, FileResult]]:
+    """`work` for some files whose new versions get their names together."""
+    with Staging() as staging:
+        results = [(index, work(index)) for index in share]
+    return [
+        (index, _failed(result.path, staging.failed[result.path], result) if result.path in staging.failed else result)
+        for index, result in results
+    ]
 
 
 def _in_bulk(selected: Sequence[Selected], session: Session) -> list[Bulk]:

@@ -17,6 +17,7 @@ import pytest
 
 from ksecrets.errors import KsecretsError, SyntaxRefused
 from ksecrets.storage import atomic
+from ksecrets.storage.together import Together
 
 ROOT = Path(__file__).resolve().parents[3]
 as_root = pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs root to change owners")
@@ -570,7 +571,7 @@ def test_many_files_together_are_synced_once(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(os, "fsync", fsync)
     for name in ("a", "b"):
         (tmp_path / name).write_text("old")
-    together = atomic.Together()
+    together = Together()
 
     def cut_short() -> None:
         with together:
@@ -597,7 +598,7 @@ def test_what_the_disk_does_not_confirm_is_said(tmp_path: Path, monkeypatch: pyt
         real(fd)
 
     monkeypatch.setattr(os, "fsync", fsync)
-    with atomic.Together() as together:
+    with Together() as together:
         atomic.replace(str(tmp_path / "a"), "new")
         together.wrote(str(tmp_path / "a"))
     assert together.notes == [f"{tmp_path}: was written, but the disk did not confirm it: the disk reports an error"]
