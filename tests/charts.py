@@ -106,6 +106,15 @@ class Shop:
         return self.values("secrets", "template", "r", "app", *argv, **more)
 
 
+class Pgp:
+    """A file for a PGP key that is in no keyring. key: its private half in a file."""
+
+    def __init__(self, folder: Path, key: str, file: str) -> None:
+        self.folder = folder
+        self.key = key
+        self.file = file
+
+
 def checkout(made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     shutil.copytree(made.folder, tmp_path / "repo")
     monkeypatch.chdir(tmp_path / "repo")

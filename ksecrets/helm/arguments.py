@@ -109,7 +109,7 @@ def rewrite(argv: Sequence[str], replace: Replace) -> list[str]:
     """The command line with each values file as `replace` wants it; every other word as it is.
 
     replace: gets each file in the order of the command line, and whether it is one of ``--set-file``; returns the path
-    for Helm, or None to leave the file out. A file that comes back as it was written leaves its word as it was.
+    for Helm, or None to leave the file out (of ``--set-file``: for an empty one). A file that comes back as it was written leaves its word as it was.
 
     Raises UsageError for a list of files that Helm could not read either.
     """
@@ -260,30 +260,31 @@ def _rewrite_set_file(value: str, replace: Replace) -> str:
                 file, stop, at = until(value, at, ",}")
                 if not stop:
                     return ",".join([*out, value[start:]])
-                items += _new_item(file, value[item : at - 1], replace, ",}")
-            if items:
-                out.append(head + "{" + ",".join(items) + "}")
+                items.append(_new_item(file, value[item : at - 1], replace, ",}"))
+            out.append(head + "{" + ",".join(items) + "}")
             if value.startswith(",", at):
                 at += 1
         else:
             item = at
             file, stop, at = until(value, at, ",")
-            out += [head + new for new in _new_item(file, value[item : at - len(stop)], replace, ",")]
+            out.append(head + _new_item(file, value[item : at - len(stop)], replace, ","))
     return ",".join(out)
 
 
-def _new_item(file: str, source: str, replace: Replace, special: str) -> list[str]:
-    """The source text of one file: none where it is left out."""
+def _new_item(file: str, source: str, replace: Replace, special: str) -> str:
+    """The source text of one file. One that is left out is empty, as by the getter: its key has a value."""
     if not file:
-        return [source]
+        return source
     path = replace(Address(file), True)
     if path is None:
-        return []
+        import os
+
+        path = os.devnull
     if path == file:
-        return [source]
+        return source
     for letter in "\\" + special:
         path = path.replace(letter, "\\" + letter)
-    return ["\\" + path if path.startswith("{") else path]
+    return "\\" + path if path.startswith("{") else path
 
 
 def until(text: str, at: int, stops: str) -> tuple[str, str, int]:

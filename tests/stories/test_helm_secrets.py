@@ -17,16 +17,15 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from ksecrets import _version
-from tests.charts import FILES, MORE, SECRETS, Made, Shop
+from tests.charts import FILES, MORE, SECRETS, Made, Pgp, Shop
 from tests.conftest import ROOT, Cli
-from tests.keys.test_pgp import new_key
 from tests.trace import CANARY, assert_nowhere
 
 VALS = ("-b", "vals")
@@ -387,7 +386,10 @@ def test_values_by_http(shop: Shop, web: str, tmp_path: Path) -> None:
         assert done.returncode == 1
         assert done.stderr.startswith(f"error: {web}/404.yaml: there is no such file\n")
         assert shop(*argv, env={"HELM_SECRETS_IGNORE_MISSING_VALUES": "true"}).returncode == 0
-    assert shop.template("-f", f"?{web}/404.yaml", "--set-file", f"a=?{web}/404.yaml")["order"] == "chart"
+    missing = f"?{web}/404.yaml"
+    assert shop.template("-f", missing, "--set-file", f"a={missing}") == {"order": "chart", "from": "chart", "a": ""}
+    by_getter = ["template", "r", "app", "--set-file", f"a=secrets://{missing}"]
+    assert shop.values(*by_getter)["a"] == shop.values("secrets", *by_getter)["a"] == ""
 
 
 def test_passwords_of_http_go_to_their_host_and_into_no_message(shop: Shop, web: str, tmp_path: Path) -> None:
@@ -599,43 +601,6 @@ def test_json_that_helm_secrets_encrypted_is_yaml(shop: Shop, made: Made, sops: 
 
 
 # -- PGP ---------------------------------------------------------------------------------------------------------------
-
-
-class Pgp:
-    """A file for a PGP key that is in no keyring. key: its private half in a file."""
-
-    def __init__(self, folder: Path, key: str, file: str) -> None:
-        self.folder = folder
-        self.key = key
-        self.file = file
-
-
-@pytest.fixture
-def pgp(shop: Shop, cli: Cli, monkeypatch: pytest.MonkeyPatch, peer: Callable[[str], str]) -> Iterator[Pgp]:
-    peer("gpg")
-    home = Path(tempfile.mkdtemp(prefix="kg"))  # short: gpg's sockets are in it
-    empty = Path(tempfile.mkdtemp(prefix="kg"))
-    fingerprint = new_key(home, "somebody")
-    armored = subprocess.run(
-        ["gpg", "--homedir", home, "--batch", "--armor", "--export-secret-keys", fingerprint],
-        capture_output=True,
-        check=True,
-    ).stdout
-    key = shop.folder.parent / "keys/private.asc"
-    key.parent.mkdir()
-    key.write_bytes(armored)
-    file = shop.folder.parent / "pgp.yaml"
-    file.write_text("order: pgp\n")
-    rules = shop.folder.parent / ".sops.yaml"
-    rules.write_text(f"creation_rules: [{{pgp: {fingerprint}}}]\n")
-    cli("encrypt", "-i", file, env={"GNUPGHOME": str(home)}).ok()
-    rules.unlink()
-    monkeypatch.setenv("GNUPGHOME", str(empty))
-    empty.chmod(0o700)
-    yield Pgp(empty, str(key), str(file))
-    for each in (home, empty):
-        subprocess.run(["gpgconf", "--homedir", each, "--kill", "all"], check=False)
-        shutil.rmtree(each, ignore_errors=True)
 
 
 @pytest.fixture

@@ -116,10 +116,18 @@ def test_a_missing_file_is_left_out() -> None:
     assert new("template -f a,?no,b", gone)[0] == ["template", "-f", "NEW<a>,NEW<b>"]
     assert new("template --values=?no", gone)[0] == ["template", "--values=/dev/null"]
     assert new("upgrade -if?no", gone)[0] == ["upgrade", "-if/dev/null"]
-    assert new("template --set-file k=?no,l=a", gone)[0] == ["template", "--set-file", "l=NEW<a>"]
-    assert new("template --set-file k=a,l=?no", gone)[0] == ["template", "--set-file", "k=NEW<a>"]
-    assert new("template --set-file k={?no,a},l={?no}", gone)[0] == ["template", "--set-file", "k={NEW<a>}"]
-    assert new("template --set-file k=?no", gone)[0] == ["template", "--set-file", ""]
+
+
+def test_a_missing_file_of_set_file_is_empty() -> None:
+    """Its key has a value all the same, as with helm-secrets and by the getter."""
+    gone = ("no",)
+    for before, after in (
+        ("k=?no,l=a", "k=/dev/null,l=NEW<a>"),
+        ("k=a,l=?no", "k=NEW<a>,l=/dev/null"),
+        ("k={?no,a},l={?no}", "k={/dev/null,NEW<a>},l={/dev/null}"),
+        ("k=?no", "k=/dev/null"),
+    ):
+        assert new(f"template --set-file {before}", gone)[0] == ["template", "--set-file", after]
 
 
 def test_a_path_is_quoted_for_the_list_that_it_stands_in() -> None:
