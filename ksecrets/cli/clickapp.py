@@ -85,7 +85,7 @@ class _Parsed(click.Command):
         if self.entry.whole:
             return super().parse_args(ctx, ["--", *args])
         if not self.entry.separator:
-            return super().parse_args(ctx, args)
+            return super().parse_args(ctx, _numbers_last(args) if self.entry.words == ("set",) else args)
         # click drops the `--`, and with it where it stood.
         at = args.index("--") if "--" in args else None
         rest = super().parse_args(ctx, args if at is None else args[:at])
@@ -100,6 +100,12 @@ class _Parsed(click.Command):
         values["quiet"] = values["quiet"] or bool(above.get("quiet"))
         values["config"] = above.get("config") if values["config"] is None else values["config"]
         return self.entry, values
+
+
+def _numbers_last(args: list[str]) -> list[str]:
+    """The words of `set` with a negative number as what it is: a value, as for sops, and no option."""
+    numbers = [] if "--" in args else [word for word in args if word[:1] == "-" and word[1:2].isdigit()]
+    return [*(word for word in args if word not in numbers), "--", *numbers] if numbers else args
 
 
 def _argument(argument: Argument, command: Command) -> click.Argument:

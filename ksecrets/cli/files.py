@@ -96,8 +96,6 @@ def decrypt(
     data: str | bytes
     try:
         if extract is not None:
-            if output_type is not None:
-                raise UsageError("--extract prints the value as it is: it does not go with --output-type")
             data = ksecrets.get(
                 path,
                 extract,
@@ -105,6 +103,7 @@ def decrypt(
                 ignore_mac=ignore_mac,
                 require_seal=require_seal,
                 input_type=input_type,
+                output_type=output_type,
                 session=session,
             )
         else:

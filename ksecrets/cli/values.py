@@ -177,10 +177,14 @@ def _is_sops_form(key: str) -> bool:
     return re.fullmatch(r"""(?:\[(?:"[^"]*"|'[^']*'|\d+)\])+""", key) is not None
 
 
+class _NotJson(UsageError):
+    """A text that is none; what is JSON and would lose something as a value is another error."""
+
+
 def _is_json(text: str) -> bool:
     try:
         _from_json(text)
-    except UsageError:
+    except _NotJson:
         return False
     return True
 
@@ -189,13 +193,25 @@ def _from_json(text: str) -> object:
     import json
 
     def refuse(name: str) -> None:
-        raise UsageError(f"{name} is no JSON")
+        raise _NotJson(f"{name} is no JSON")
+
+    def fraction(digits: str) -> float:
+        number = float(digits)
+        if number in (float("inf"), -float("inf")):
+            raise UsageError("a number in the value is beyond what a 64-bit float holds", hint="give it as a string")
+        return number
+
+    def mapping(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        made = dict(pairs)
+        if len(made) < len(pairs):
+            raise UsageError("a key stands in the value twice, and only one of the two could be kept")
+        return made
 
     try:
-        return json.loads(text, parse_constant=refuse)
+        return json.loads(text, parse_constant=refuse, parse_float=fraction, object_pairs_hook=mapping)
     except json.JSONDecodeError as error:
         place = f" (line {error.lineno}, column {error.colno})"
     except (ValueError, RecursionError):  # too many digits, or nested too deeply
         place = ": a number in it is too long, or it is nested too deeply"
     # Raised out here: the decoder's error holds the whole text.
-    raise UsageError(f"the value is not JSON that can be read{place}")
+    raise _NotJson(f"the value is not JSON that can be read{place}")

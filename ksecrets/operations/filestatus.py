@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ksecrets.errors import KsecretsError, NotEncrypted, Tampered
-from ksecrets.files.open import read_metadata
+from ksecrets.files.open import BOM, read_metadata
 from ksecrets.operations.reading import read
 from ksecrets.operations.session import Session
 
@@ -19,10 +19,15 @@ def filestatus(
     """
     session = session or Session()
     reading = read(path, text, session, input_type)
+    place = reading.place
     try:
-        metadata = read_metadata(reading.text, reading.place.format(reading.text))
-    except NotEncrypted:
-        return False
+        try:
+            metadata = read_metadata(reading.text, place.format(reading.text))
+        except NotEncrypted:
+            if place.real is not None:  # what has a name, has a format
+                for _ in place.format().scan(reading.text.removeprefix(BOM)):
+                    pass  # what is broken is not plaintext: it may be encrypted all the same
+            return False
     except KsecretsError as error:
         raise error.at(path) from None
     if not metadata.mac:

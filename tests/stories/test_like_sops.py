@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from pathlib import Path
@@ -140,6 +141,44 @@ def test_idempotent(shop: Repo, cli: Cli) -> None:
     assert (shop / FILE).read_text() == before
     cli("unset", "--idempotent", FILE, '["a"]').ok()
     assert cli("decrypt", FILE).ok().stdout == "b:\n  c: 2\n"
+
+
+@pytest.mark.parametrize("given", ["-1", "-1.5", "-0x1f"])
+def test_a_number_with_a_minus_is_no_option(shop: Repo, cli: Cli, given: str) -> None:
+    cli("set", FILE, '["a"]', given, "--idempotent").ok()
+    assert value(cli) == given
+    assert cli("set", FILE, '["a"]', "-x").code == 2
+
+
+def test_json_that_would_lose_something_is_refused(shop: Repo, cli: Cli) -> None:
+    """sops writes a file with a key that stands twice, and cannot read it afterwards."""
+    for given, message in (
+        ('{"x": 1, "x": 2}', "twice"),
+        ("1e400", "64-bit float"),
+        ('[{"y": -1e999}]', "64-bit float"),
+    ):
+        for words in (["set", FILE, '["a"]', given], ["set", "--json", FILE, "a", given]):
+            done = cli(*words)
+            assert (done.code, message in done.stderr, given in done.stderr) == (2, True, False)
+    assert value(cli) == "one"
+
+
+def test_extract_in_another_format(shop: Repo, cli: Cli, sops: str) -> None:
+    """As sops prints it; an alias to what is elsewhere in the file comes along."""
+    shop.write(FILE, "b: {c: 1.10, d: [x, {e: 'y: z'}], n: null, t: 2001-01-01}\nl: [1, [2]]\ns: x\n")
+    cli("encrypt", "-i", FILE).ok()
+    for path in ('["b"]', '["b"]["d"]', '["l"]', '["b"]["d"][1]'):
+        words = ("decrypt", "--extract", path, "--output-type", "json", FILE)
+        assert cli(*words).ok().stdout.rstrip("\n") == run(sops, *words).decode().rstrip("\n")
+    assert cli("decrypt", "--extract", '["s"]', "--output-type", "binary", FILE).ok().stdout == "x"
+    shop.write(FILE, "l: &l [1]\nk: {m: *l}\n")
+    cli("encrypt", "-i", FILE).ok()
+    assert json.loads(cli("decrypt", "--extract", "k", "--output-type", "json", FILE).ok().stdout) == {"m": [1]}
+    shop.write("one.json", '{"A": {"B": "x", "C": 1.0}}')
+    cli("encrypt", "-i", "one.json").ok()
+    assert cli("decrypt", "--extract", "A", "--output-type", "dotenv", "one.json").ok().stdout == "B=x\nC=1.0\n"
+    assert cli("decrypt", "--extract", "A", "--output-type", "yaml", "one.json").ok().stdout == "B: x\nC: 1.0\n"
+    assert cli("decrypt", "--extract", "A.B", "--output-type", "toml", "one.json").code == 2
 
 
 # -- the configuration -------------------------------------------------------------------------------------------------

@@ -108,6 +108,25 @@ def test_filestatus_does_not_call_tokens_plaintext(team: Team) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "text"), [("a.yaml", "a: [\n"), ("a.yaml", "<<<<<<< x\na: ENC[\n"), ("a.json", "{"), ("a.env", "A\n")]
+)
+def test_filestatus_of_what_is_broken(team: Team, name: str, text: str) -> None:
+    """It may be the rest of an encrypted file: no script shall take it for plaintext."""
+    team.repo.write(name, text)
+    with pytest.raises(SyntaxRefused) as caught:
+        ksecrets.filestatus(name)
+    assert caught.value.file == name
+
+
+@pytest.mark.parametrize("name", ["a.yaml", "a.txt", "a.p12", "-"])
+def test_filestatus_of_any_plaintext(team: Team, name: str) -> None:
+    text = "- a\n" if name == "a.yaml" else "a: [\udcff\n"
+    if name != "-":
+        team.repo.write(name, text.encode("utf-8", "surrogateescape"))
+    assert ksecrets.filestatus(name, text=text if name == "-" else None) is False
+
+
+@pytest.mark.parametrize(
     ("name", "text", "wanted"),
     [
         ("app.env", "# c\nA=1\nexport B=x y\nC=\n", {"A": "1", "B": "x y", "C": ""}),
