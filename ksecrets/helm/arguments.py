@@ -109,7 +109,8 @@ def rewrite(argv: Sequence[str], replace: Replace) -> list[str]:
     """The command line with each values file as `replace` wants it; every other word as it is.
 
     replace: gets each file in the order of the command line, and whether it is one of ``--set-file``; returns the path
-    for Helm, or None to leave the file out (of ``--set-file``: for an empty one). A file that comes back as it was written leaves its word as it was.
+    for Helm, or None to leave the file out (of ``--set-file``: for an empty one). A file that comes back as it was
+    written leaves its word as it was.
 
     Raises UsageError for a list of files that Helm could not read either.
     """

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import base64
 import gzip
+import json
+import os
+import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.charts import SECRETS, Shop
+from tests.charts import SECRETS, Made, Pgp, Shop
 from tests.cluster import Cluster
 from tests.conftest import Cli
-from tests.trace import CANARY
+from tests.trace import CANARY, assert_no_disk, assert_nowhere, traced
 
 # A password with everything that shells, YAML and templates trip over.
 PIN = '0042: "it\'s" {{ x }} $HOME \\ ünïcode\n second line \n'
@@ -142,3 +146,154 @@ def test_a_secret_of_set_reaches_the_cluster_and_no_command_line(release: Releas
     argv = ["--set-file", "pin=pin.txt", "--set-string", "name=by-set"]
     release("secrets", "install", release.name, "app", "-f", SECRETS, *argv)
     assert release.secrets() == {"by-set": {"password": CANARY.encode(), "pin": PIN.encode()}}
+
+
+# -- keys and values from Secrets of the cluster, by the real kubectl --------------------------------------------------
+
+
+@pytest.fixture
+def keeper(release: Release, peer: Callable[[str], str], monkeypatch: pytest.MonkeyPatch) -> Release:
+    """A release whose user has no key of his own, and a kubectl."""
+    monkeypatch.setenv("HELM_SECRETS_KUBECTL_PATH", peer("kubectl"))
+    return release
+
+
+def keep(release: Release, kind: str, name: str, data: dict[str, str]) -> None:
+    """Put an object with some data into the namespace of the release."""
+    body = {"apiVersion": "v1", "kind": kind, "metadata": {"name": name}, "data": data}
+    release.cluster.ask("POST", f"/api/v1/namespaces/{release.namespace}/{kind.lower()}s", body)
+
+
+def encoded(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+def test_an_age_key_of_the_cluster(keeper: Release, made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    keep(keeper, "Secret", "ci-key", {"key.txt": encoded(made.keys["ci"])})
+    monkeypatch.setenv("KSECRETS_AGE_KEY", "")
+    secret = f"{keeper.namespace}/ci-key"
+    for number, wrapper in enumerate((["secrets"], [])):
+        file = f"secrets+age-import-kubernetes://{secret}#key.txt?{SECRETS}"
+        keeper(*wrapper, "upgrade", "--install", f"r{number}", "app", "-f", file, "--set", f"name=db{number}")
+        assert keeper.secrets()[f"db{number}"]["password"] == CANARY.encode()
+        for where, said in (
+            (f"{keeper.namespace}/none#key.txt", f"error: the Secret {keeper.namespace}/none: kubectl failed (exit 1)"),
+            (f"{secret}#none", f"error: the Secret {secret} has no key none"),
+        ):
+            file = f"secrets+age-import-kubernetes://{where}?{SECRETS}"
+            done = keeper.helm(*wrapper, "template", "r", "app", "-f", file)
+            assert done.returncode != 0
+            assert said in done.stderr
+    here = f"secrets+age-import-kubernetes://ci-key#key.txt?{SECRETS}"
+    # Without a namespace, that of kubectl's own configuration counts, as with helm-secrets.
+    assert "the Secret ci-key: kubectl failed" in keeper.helm("secrets", "template", "r", "app", "-f", here).stderr
+    config = json.loads(keeper.cluster.kubeconfig.read_text())
+    config["contexts"][0]["context"]["namespace"] = keeper.namespace
+    own = keeper.shop.folder.parent / "kubeconfig"
+    own.write_text(json.dumps(config))
+    monkeypatch.setenv("KUBECONFIG", str(own))
+    assert CANARY in keeper("secrets", "template", "r", "app", "-f", here)
+    assert CANARY in keeper("--kube-context", "x", "secrets", "template", "r", "app", "-f", here)
+    assert keeper.helm("--kube-context", "nowhere", "secrets", "template", "r", "app", "-f", here).returncode != 0
+
+
+def test_a_pgp_key_of_the_cluster(keeper: Release, pgp: Pgp) -> None:
+    keep(keeper, "Secret", "pgp", {"key.asc": encoded(Path(pgp.key).read_text())})
+    file = f"secrets+gpg-import-kubernetes://{keeper.namespace}/pgp#key.asc?{pgp.file}"
+    for number, wrapper in enumerate((["secrets"], [])):
+        argv = ["--set", "db.password=x", "--set", f"name=db{number}"]
+        keeper(*wrapper, "install", f"r{number}", "app", "-f", file, *argv)
+        assert json.loads(keeper("get", "values", f"r{number}", "-o", "json"))["order"] == "pgp"
+    assert not list(pgp.folder.glob("private-keys-v1.d/*"))
+
+
+def test_references_to_the_cluster(keeper: Release) -> None:
+    keep(keeper, "Secret", "pins", {"one": encoded(PIN)})
+    keep(keeper, "ConfigMap", "names", {"name": "by-reference"})
+    base = f"ref+k8s://v1/{{}}/{keeper.namespace}"
+    pin, name = base.format("Secret") + "/pins/one", base.format("ConfigMap") + "/names/name"
+    (keeper.shop.folder / "refs.yaml").write_text(f"name: {name}\ndb: {{password: {pin}}}\n")
+    keeper("secrets", "-b", "vals", "install", "r", "app", "-f", "refs.yaml", "--set", f"pin={pin}")
+    assert keeper.secrets()["by-reference"] == {"password": PIN.encode(), "pin": PIN.encode()}
+    keeper("install", "s", "app", "-f", "secrets://vals!refs.yaml", "--set", "name=by-getter")
+    assert keeper.secrets()["by-getter"]["password"] == PIN.encode()
+
+
+# -- helm-diff, the plugin ---------------------------------------------------------------------------------------------
+
+# It starts a Helm of its own with the paths that it was given.
+DIFF = """\
+name: diff
+version: "0.0.1"
+usage: "preview an upgrade"
+platformCommand:
+  - command: "$HELM_PLUGIN_DIR/helm-diff"
+"""
+
+
+@pytest.fixture
+def diff(release: Release, rare_peer: Callable[[str], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Release:
+    """A release that is installed, and a Helm with helm-diff beside our plugins."""
+    program = rare_peer("helm-diff")
+    plugins = tmp_path / "plugins"
+    shutil.copytree(os.environ["HELM_PLUGINS"], plugins)
+    (plugins / "diff").mkdir()
+    (plugins / "diff/plugin.yaml").write_text(DIFF)
+    (plugins / "diff/helm-diff").symlink_to(program)
+    monkeypatch.setenv("HELM_PLUGINS", str(plugins))
+    release("secrets", "install", release.name, "app", "-f", SECRETS)
+    return release
+
+
+def test_helm_diff_sees_the_values(diff: Release, cli: Cli) -> None:
+    argv = ["secrets", "diff", "upgrade", diff.name, "app", "-f", SECRETS, "--detailed-exitcode"]
+    for more in ([], ["--three-way-merge"], ["--dry-run=server"]):
+        done = diff.helm(*argv, *more)
+        assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    cli("set", SECRETS, "db.password", "another one", cwd=diff.shop.folder).ok()
+    done = diff.helm(*argv)
+    assert done.returncode == 2, done.stderr
+    assert "password:" in done.stdout
+    assert CANARY not in done.stdout + done.stderr
+    shown = diff.helm(*argv, "--show-secrets").stdout
+    assert f'-   password: "{CANARY}"' in shown
+    assert '+   password: "another one"' in shown
+    assert "ENC[" not in shown
+    assert diff.password() == CANARY  # nothing was changed
+
+
+def test_helm_diff_gets_set_and_standard_input_too(diff: Release) -> None:
+    (diff.shop.folder / "pin.txt").write_text(PIN)
+    argv = ["secrets", "diff", "upgrade", diff.name, "app", "-f", SECRETS, "--show-secrets", "--detailed-exitcode"]
+    assert "+   pin:" in diff.helm(*argv, "--set-file", "pin=pin.txt").stdout
+    assert '+   pin: "by reference"' in diff.helm(*argv, "--set", "pin=vals!ref+echo://by reference").stdout
+    encrypted = (diff.shop.folder / SECRETS).read_bytes()
+    from_input = diff.shop(*argv[:5], "-f", "-", *argv[7:], "--namespace", diff.namespace, input=encrypted)
+    assert (from_input.returncode, from_input.stdout) == (0, ""), from_input.stderr
+
+
+def test_helm_diff_leaves_nothing_on_a_disk(diff: Release, strace: str, tmp_path: Path) -> None:
+    """The values go by the memory that we hand over to the Helm that helm-diff starts, and come back in pipes."""
+    argv = ["secrets", "diff", "upgrade", diff.name, "app", "-f", SECRETS, "--show-secrets", "--set", "name=new"]
+    out, seen = traced(strace, tmp_path, [diff.shop.helm, *argv, "--namespace", diff.namespace])
+    assert CANARY in out
+    assert assert_no_disk(seen) >= {"/memfd:", "pipe:["}
+    assert_nowhere(diff.shop.folder)
+
+
+def test_helmfile_applies_what_helm_diff_sees(
+    diff: Release, cli: Cli, rare_peer: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", os.path.dirname(diff.shop.helm) + os.pathsep + os.environ["PATH"])
+    folder = diff.shop.folder
+    (folder / "helmfile.yaml").write_text(
+        f"releases:\n  - {{name: {diff.name}, namespace: {diff.namespace}, chart: ./app, secrets: [{SECRETS}]}}\n"
+    )
+    cli("set", SECRETS, "db.password", "another one", cwd=folder).ok()
+    for changes in (True, False):
+        done = subprocess.run([rare_peer("helmfile"), "apply"], cwd=folder, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stderr
+        assert ("db, Secret (v1) has changed" in done.stdout) is changes
+        assert diff.password() == "another one"
+        assert "another one" not in done.stdout + done.stderr
+        assert [path.name for path in (folder / SECRETS).parent.glob("secret[0-9]*")] == []
