@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import sys
 
-from ksecrets.cli.table import COMMANDS, CONFIG, ENVIRONMENT, EXIT_CODES, QUIET, Command, Option
+from ksecrets.cli.table import COMMANDS, CONFIG, QUIET, Command, Option
+from ksecrets.cli.table.reference import ENVIRONMENT, EXIT_CODES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def main(words: Sequence[str]) -> int:
 
 
 def _lines() -> Iterator[str]:
-    yield "<!-- Written by `./dev docs` from ksecrets/cli/table.py; changes here are lost. -->"
+    yield "<!-- Written by `./dev docs` from ksecrets/cli/table; changes here are lost. -->"
     yield ""
     yield "# Commands"
     yield ""

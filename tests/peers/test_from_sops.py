@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from ksecrets.cli import oldstyle
-from ksecrets.cli.table import COMMANDS, CONFIG, ENVIRONMENT
+from ksecrets.cli.table import COMMANDS, CONFIG
+from ksecrets.cli.table.reference import ENVIRONMENT
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs/from-sops.md").read_text(encoding="utf-8")
 VERDICTS = {"same", "better", "other", "left out"}
