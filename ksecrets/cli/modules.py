@@ -1,0 +1,147 @@
+"""The modules that hot commands import, in one file: `__pycache__/hot.<python>.bin` of the package.
+
+A small decryption imports 60 modules. Each of them is a folder to look into, files to stat, one to open and read, and
+together that takes a fifth of the whole process. The first hot command that finds modules missing here therefore writes
+what Python has in its `.pyc` files into one file beside them, and the next one reads that. It is a cache in every
+sense: an entry counts only while its source is as it was (time and size, as Python decides it), anything unexpected is
+left to Python's own import, and where Python would write no `.pyc` (`PYTHONDONTWRITEBYTECODE`, a folder that is not
+ours) nothing is written. It holds code, nothing else, and is trusted as its neighbours are.
+"""
+
+from __future__ import annotations
+
+import sys
+from marshal import dumps, loads
+from os import path as paths
+from os import stat
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from importlib.machinery import ModuleSpec
+    from types import CodeType, ModuleType
+
+    Entry = tuple[str, bool, int, int, bytes]  # file, whether it is a package, its mtime in ns and size, code or b""
+
+# What `importlib.machinery` and `importlib.util` give, without the import of either.
+_external = sys.modules["_frozen_importlib_external"]
+_PACKAGES = ("ksecrets", "cryptography", "yaml")
+
+
+class _Loader(_external.SourceFileLoader):  # type: ignore[misc, name-defined]
+    """Python's own loader of a source file, but for where its code comes from."""
+
+    code: bytes
+
+    def get_code(self, fullname: str) -> CodeType:
+        found: CodeType = loads(self.code)
+        return found
+
+
+class Modules:
+    """A finder for `sys.meta_path`: knows the modules that are in the file, and no others."""
+
+    def __init__(self, file: str) -> None:
+        self._file = file
+        self._entries: dict[str, Entry] = {}
+        self._missed = False
+        try:
+            with open(file, "rb") as stream:
+                magic, entries = loads(stream.read())
+            if magic == _external.MAGIC_NUMBER:
+                self._entries = entries
+        except (OSError, EOFError, ValueError, TypeError):
+            pass
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """The spec of a module of one of our packages, where the file has it as it stands in that package's folder."""
+        if path is None or name[: name.find(".")] not in _PACKAGES:
+            return None
+        entry = self._entries.get(name)
+        if entry is not None:
+            file, package, mtime, size, code = entry
+            try:
+                found = stat(file)
+                folder = path[0]
+            except (OSError, LookupError, TypeError):
+                return None
+            inside = paths.dirname(file) if package else file
+            if (found.st_mtime_ns, found.st_size) == (mtime, size) and paths.dirname(inside) == folder:
+                if code:
+                    loader = _Loader(name, file)
+                    loader.code = code
+                else:
+                    loader = _external.ExtensionFileLoader(name, file)
+                spec: ModuleSpec | None = _external.spec_from_file_location(
+                    name, file, loader=loader, submodule_search_locations=[inside] if package else None
+                )
+                return spec
+        self._missed = True
+        return None
+
+    def save(self) -> None:
+        """Write the file anew where a module was missing in it. Never fails: without it, all is as it was."""
+        from os import O_CREAT, O_EXCL, O_WRONLY, W_OK, access, close, getpid, replace, unlink, write
+        from os import open as open_file
+
+        if not self._missed or sys.dont_write_bytecode or not access(paths.dirname(self._file), W_OK):
+            return
+        entries = dict(self._entries)
+        for name in list(sys.modules):
+            entry = _entry(name) if name.partition(".")[0] in _PACKAGES else None
+            if entry is not None:
+                entries[name] = entry
+        if entries == self._entries:
+            return
+        part = f"{self._file}.{getpid()}"
+        try:
+            stream = open_file(part, O_WRONLY | O_CREAT | O_EXCL, 0o644)
+            try:
+                data = memoryview(dumps((_external.MAGIC_NUMBER, entries)))
+                while data:
+                    data = data[write(stream, data) :]
+            finally:
+                close(stream)
+            replace(part, self._file)
+        except OSError:
+            try:
+                unlink(part)
+            except OSError:
+                pass
+
+
+def _entry(name: str) -> Entry | None:
+    """What Python loaded in its own way, as an entry of the file."""
+    spec = getattr(sys.modules.get(name), "__spec__", None)
+    loader = getattr(spec, "loader", None)
+    if spec is None or "." not in name or spec.origin is None:
+        return None
+    kind = type(loader)
+    try:
+        found = stat(spec.origin)
+        if kind is _external.SourceFileLoader:
+            code = dumps(loader.get_code(name))  # type: ignore[union-attr]
+        elif kind is _external.ExtensionFileLoader:
+            code = b""
+        else:
+            return None
+    except (OSError, ImportError, ValueError, SyntaxError):
+        return None
+    return spec.origin, spec.submodule_search_locations is not None, found.st_mtime_ns, found.st_size, code
+
+
+def use() -> Modules | None:
+    """Put the finder in front of Python's own for files. None where Python has no place for compiled code."""
+    tag = sys.implementation.cache_tag
+    own = sys.modules["ksecrets"].__file__
+    if tag is None or own is None or sys.pycache_prefix is not None:
+        return None
+    modules = Modules(paths.join(paths.dirname(own), "__pycache__", f"hot.{tag}.bin"))
+    at = len(sys.meta_path)
+    for index, finder in enumerate(sys.meta_path):
+        if finder is _external.PathFinder:
+            at = index
+    sys.meta_path.insert(at, modules)
+    return modules

@@ -1,0 +1,111 @@
+"""The file with the code of hot commands: used while it fits, and never in the way."""
+
+from __future__ import annotations
+
+import marshal
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import ksecrets
+from tests.conftest import ROOT
+from tests.pipe import alice
+
+SCRIPT = """
+import sys
+sys.path.insert(0, {folder!r})
+import ksecrets.cli.main, ksecrets.errors
+sys.argv = ["ksecrets", *{words!r}]
+ksecrets.cli.main._leave = lambda code: None
+code = ksecrets.cli.main.main()
+own = [m for name, m in sys.modules.items() if name.startswith("ksecrets.") and hasattr(m, "__spec__")]
+print(code, sum(type(m.__spec__.loader).__name__ == "_Loader" for m in own), len(own), file=sys.stderr)
+"""
+
+
+class Copy:
+    """A copy of the package, with a key and an encrypted file."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        shutil.copytree(ROOT / "ksecrets", folder / "ksecrets", ignore=shutil.ignore_patterns("__pycache__"))
+        self.file = folder / "a.yaml"
+        self.file.write_text("a: secret\n")
+        ksecrets.encrypt(str(self.file), age=[alice().public], write=True)
+
+    @property
+    def cache(self) -> Path:
+        return self.folder / f"ksecrets/__pycache__/hot.{sys.implementation.cache_tag}.bin"
+
+    def run(self, *words: str, options: tuple[str, ...] = ()) -> tuple[str, int, int]:
+        """What a command wrote, how many modules came out of the file, and how many there were."""
+        script = SCRIPT.format(folder=str(self.folder), words=[*(words or ("decrypt", str(self.file)))])
+        env = {"PATH": os.environ["PATH"], "SOPS_AGE_KEY": alice().secret, "HOME": str(self.folder)}
+        done = subprocess.run([sys.executable, *options, "-c", script], capture_output=True, text=True, env=env)
+        code, cached, count = done.stderr.split("\n")[-2].split()
+        assert code == "0", done.stderr
+        return done.stdout, int(cached), int(count)
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Copy:
+    return Copy(tmp_path)
+
+
+def test_the_second_run_reads_one_file(copy: Copy) -> None:
+    first = copy.run()
+    assert (first[0], first[1]) == ("a: secret\n", 0)
+    written = copy.cache.read_bytes()
+    second = copy.run()
+    assert second[0] == "a: secret\n"
+    assert second[1] > second[2] - 6  # all but what is there before it
+    assert copy.cache.read_bytes() == written
+    assert list(copy.cache.parent.glob("hot.*")) == [copy.cache]
+
+
+def test_another_command_adds_its_modules(copy: Copy) -> None:
+    copy.run()
+    copy.run("get", str(copy.file), "a")
+    assert copy.run("get", str(copy.file), "a")[1] > 30
+    assert copy.run()[1] > 30
+
+
+def test_a_changed_source_counts(copy: Copy) -> None:
+    copy.run()
+    source = copy.folder / "ksecrets/cli/streams.py"
+    source.write_text(source.read_text() + "\n__import__('sys').stdout.write('changed\\n')\n")
+    for _ in range(2):
+        assert "changed\n" in copy.run()[0]
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"x", b"\0" * 40, marshal.dumps(1), marshal.dumps((b"old", {})), marshal.dumps((1, 2, 3))]
+)
+def test_a_file_that_is_none_is_replaced(copy: Copy, data: bytes) -> None:
+    copy.cache.parent.mkdir(exist_ok=True)
+    copy.cache.write_bytes(data)
+    assert copy.run()[:2] == ("a: secret\n", 0)
+    assert copy.run()[1] > 30
+
+
+def test_it_counts_in_its_own_place_only(copy: Copy, tmp_path: Path) -> None:
+    copy.run()
+    moved = tmp_path / "moved"
+    moved.mkdir()
+    shutil.copytree(copy.folder / "ksecrets", moved / "ksecrets")
+    copy.folder = moved
+    assert copy.run()[1] == 0
+
+
+def test_nothing_is_written_where_python_writes_nothing(copy: Copy) -> None:
+    copy.run(options=("-B",))
+    assert not copy.cache.exists()
+
+
+def test_it_is_of_hot_commands(copy: Copy) -> None:
+    copy.run("decrypt", "--", str(copy.file))  # parsed by click
+    assert not copy.cache.exists()
