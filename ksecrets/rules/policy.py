@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 NOT_IN_SOPS = ("pkcs11", "fortanix")
-"""Key services that sops does not have (`envelope.metadata.FOREIGN`)."""
+"""Key services that sops does not have (`envelope.entries.FOREIGN`)."""
 
 
 class Reader:

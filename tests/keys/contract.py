@@ -7,7 +7,8 @@ import os
 import pytest
 
 from ksecrets import keys
-from ksecrets.envelope.metadata import SERVICES, Metadata, identity_fields
+from ksecrets.envelope.entries import SERVICES
+from ksecrets.envelope.metadata import Metadata, identity_fields
 from ksecrets.envelope.recipient import Identity, Recipient, Stanza
 from ksecrets.errors import KsecretsError
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ksecrets.envelope.metadata import SERVICES, Extension, Metadata, identity_fields
+from ksecrets.envelope.entries import SERVICES
+from ksecrets.envelope.metadata import Extension, Metadata, identity_fields
 from tests.keys.contract import KEY, ServiceContract
 
 

@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from ksecrets import keys
-from ksecrets.envelope.metadata import SERVICES
+from ksecrets.envelope.entries import SERVICES
 from ksecrets.errors import ConfigError
 from tests.conftest import Cli, Repo
 

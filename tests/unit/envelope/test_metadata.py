@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from ksecrets.envelope.emit import metadata_lines
-from ksecrets.envelope.metadata import DEFAULT_SELECTOR, FOREIGN, SELECTORS, SERVICES, Extension, Metadata, is_rfc3339
+from ksecrets.envelope.entries import FOREIGN, SERVICES, is_rfc3339
+from ksecrets.envelope.metadata import DEFAULT_SELECTOR, SELECTORS, Extension, Metadata
 from ksecrets.envelope.recipient import Stanza, context_mapping, context_text
 from ksecrets.errors import KsecretsError, SyntaxRefused, Tampered
 

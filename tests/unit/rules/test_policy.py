@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ksecrets.envelope.metadata import FOREIGN
+from ksecrets.envelope.entries import FOREIGN
 from ksecrets.errors import ConfigError
 from ksecrets.rules import config, sopsconfig
 from ksecrets.rules.export import to_sops
