@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from ksecrets.envelope.metadata import Metadata
     from ksecrets.files.formats import Format
-    from ksecrets.repository.repository import Batch
+    from ksecrets.repository.batch import Batch
 
 _LARGEST = 1 << 26  # bytes; as for git's textconv
 

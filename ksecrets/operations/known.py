@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from ksecrets.files.open import Opened
     from ksecrets.operations.asked import Asked
     from ksecrets.operations.session import Place, Session
-    from ksecrets.repository.repository import Batch, Repository
+    from ksecrets.repository.batch import Batch
+    from ksecrets.repository.repository import Repository
 
     Identities = set[tuple[object, ...]]
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 
+from ksecrets.repository.batch import Batch
 from ksecrets.repository.process import failed
-from ksecrets.repository.repository import Batch, Repository
+from ksecrets.repository.repository import Repository
 
 # A kid as our block has it, in either layout; as an extended regular expression of git's.
 _KID = "kid[\"']?: *[\"']?[A-Za-z0-9_-]{22}"

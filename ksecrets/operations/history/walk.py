@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
     from ksecrets.operations.history.steps import Step
     from ksecrets.operations.session import Session
+    from ksecrets.repository.batch import Batch
     from ksecrets.repository.commits import Commit, FileChange
-    from ksecrets.repository.repository import Batch, Repository
+    from ksecrets.repository.repository import Repository
     from ksecrets.rules.load import Rules
     from ksecrets.rules.policy import Policy
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ksecrets.operations.session import Place
-    from ksecrets.repository.repository import Batch
+    from ksecrets.repository.batch import Batch
     from ksecrets.repository.trees import Entry
 
 # What a configuration of HEAD explains: where its rules differ from BASE's, that is a finding about the configuration.

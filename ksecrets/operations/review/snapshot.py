@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ksecrets.envelope.metadata import Metadata
-    from ksecrets.repository.repository import Batch
+    from ksecrets.repository.batch import Batch
     from ksecrets.repository.trees import Entry
 
 LARGEST = 1 << 26  # bytes; as for git's textconv
