@@ -11,42 +11,20 @@ backreferences, possessive repetition...) is an error there and here.
 from __future__ import annotations
 
 from ksecrets.errors import ConfigError
+from ksecrets.rules.charsets import LARGEST, PERL, POSIX, all_but, char_source, other_cases, set_source
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from re import Pattern
     from typing import Final, NoReturn
 
-    Ranges = list[tuple[int, int]]
+    from ksecrets.rules.charsets import Ranges
 
-_MAX: Final = 0x10FFFF
 _MAX_DEPTH: Final = 100
 _MAX_REPEAT: Final = 1000
 
-_DIGIT: Final = ((0x30, 0x39),)
-_SPACE: Final = ((0x09, 0x0A), (0x0C, 0x0D), (0x20, 0x20))  # no vertical tab
-_WORD: Final = ((0x30, 0x39), (0x41, 0x5A), (0x5F, 0x5F), (0x61, 0x7A))
-_PERL: Final = {"d": _DIGIT, "s": _SPACE, "w": _WORD}
-_POSIX: Final = {
-    "alnum": ((0x30, 0x39), (0x41, 0x5A), (0x61, 0x7A)),
-    "alpha": ((0x41, 0x5A), (0x61, 0x7A)),
-    "ascii": ((0x00, 0x7F),),
-    "blank": ((0x09, 0x09), (0x20, 0x20)),
-    "cntrl": ((0x00, 0x1F), (0x7F, 0x7F)),
-    "digit": _DIGIT,
-    "graph": ((0x21, 0x7E),),
-    "lower": ((0x61, 0x7A),),
-    "print": ((0x20, 0x7E),),
-    "punct": ((0x21, 0x2F), (0x3A, 0x40), (0x5B, 0x60), (0x7B, 0x7E)),
-    "space": ((0x09, 0x0D), (0x20, 0x20)),
-    "upper": ((0x41, 0x5A),),
-    "word": _WORD,
-    "xdigit": ((0x30, 0x39), (0x41, 0x46), (0x61, 0x66)),
-}
 _CONTROLS: Final = {"a": 7, "f": 12, "n": 10, "r": 13, "t": 9, "v": 11}
 _WORD_BOUNDARY: Final = "(?:(?<![0-9A-Za-z_])(?=[0-9A-Za-z_])|(?<=[0-9A-Za-z_])(?![0-9A-Za-z_]))"
-# Letters whose simple case folding (Unicode, as in Go) has a third member outside ASCII.
-_FOLDS: Final = {0x6B: 0x212A, 0x73: 0x017F}
 
 
 def compile(pattern: str) -> Pattern[str]:
@@ -271,8 +249,8 @@ class _Translator:
 
     def literal(self, code: int) -> str:
         if "i" not in self.flags:
-            return _char(code)
-        return _set_source(self.folded([(code, code)]))
+            return char_source(code)
+        return set_source(self.folded([(code, code)]))
 
     def escape(self) -> str:
         r"""After `\`, outside of a class."""
@@ -284,7 +262,7 @@ class _Translator:
             self.refuse(r"`\C`, a single byte, which Go does not know")
         ranges = self.perl_class()
         if ranges is not None:
-            return _set_source(ranges)
+            return set_source(ranges)
         return self.literal(self.escaped_code())
 
     def perl_class(self) -> Ranges | None:
@@ -292,11 +270,11 @@ class _Translator:
         char = self.pattern[self.at : self.at + 1]
         if char and char in "pP":
             self.refuse(f"`\\{char}`, a Unicode class; write the characters as ranges")
-        if not char or char.lower() not in _PERL:
+        if not char or char.lower() not in PERL:
             return None
         self.at += 1
-        ranges = self.folded(list(_PERL[char.lower()]))
-        return ranges if char.islower() else _negated(ranges)
+        ranges = self.folded(list(PERL[char.lower()]))
+        return ranges if char.islower() else all_but(ranges)
 
     def escaped_code(self) -> int:
         r"""The one character that `\` and what follows stand for."""
@@ -328,15 +306,15 @@ class _Translator:
             self.at += 2
             if len(digits) < 2:
                 digits = ""
-        if not digits or not all(digit in "0123456789abcdefABCDEF" for digit in digits) or int(digits, 16) > _MAX:
+        if not digits or not all(digit in "0123456789abcdefABCDEF" for digit in digits) or int(digits, 16) > LARGEST:
             self.refuse("a `\\x` without a hexadecimal number")
         return int(digits, 16)
 
     def char_class(self) -> str:
         """After `[`."""
         missing = "a `[` without its `]`"
-        negated = self.looking_at("^")
-        self.at += negated
+        without = self.looking_at("^")
+        self.at += without
         ranges: Ranges = []
         first = True
         while first or not self.looking_at("]"):
@@ -362,7 +340,7 @@ class _Translator:
                     self.refuse("a range in a class that runs backwards")
             ranges += self.folded([(low, high)])
         self.at += 1
-        return _set_source(_negated(ranges) if negated else ranges)
+        return set_source(all_but(ranges) if without else ranges)
 
     def class_char(self, missing: str) -> int:
         char = self.take(missing)
@@ -375,12 +353,12 @@ class _Translator:
         if end < 0:
             return None
         name = self.pattern[self.at + 2 : end]
-        ranges = _POSIX.get(name.removeprefix("^"))
+        ranges = POSIX.get(name.removeprefix("^"))
         if ranges is None:
             self.refuse(f"`[:{name}:]`, which RE2 does not know")
         self.at = end + 2
         folded = self.folded(list(ranges))
-        return _negated(folded) if name.startswith("^") else folded
+        return all_but(folded) if name.startswith("^") else folded
 
     def folded(self, ranges: Ranges) -> Ranges:
         """Under `(?i)`: with the other cases of each character."""
@@ -388,39 +366,9 @@ class _Translator:
             return ranges
         if any(high > 0x7F for _low, high in ranges):
             self.refuse("`(?i)` with a character outside ASCII; name both cases instead")
-        result = list(ranges)
-        for low, high in ranges:
-            for lower in range(0x61, 0x7B):
-                if low <= lower <= high or low <= lower - 0x20 <= high:
-                    result += [(lower, lower), (lower - 0x20, lower - 0x20)]
-                    if lower in _FOLDS:
-                        result.append((_FOLDS[lower], _FOLDS[lower]))
-        return result
+        return other_cases(ranges)
 
 
 def _number(digits: str) -> bool:
     """A repetition count: Go takes no leading zeros."""
     return digits.isascii() and digits.isdigit() and (len(digits) == 1 or digits[0] != "0")
-
-
-def _negated(ranges: Ranges) -> Ranges:
-    result = []
-    next_free = 0
-    for low, high in sorted(ranges):
-        if low > next_free:
-            result.append((next_free, low - 1))
-        next_free = max(next_free, high + 1)
-    if next_free <= _MAX:
-        result.append((next_free, _MAX))
-    return result
-
-
-def _set_source(ranges: Ranges) -> str:
-    if not ranges:
-        return "(?!)"
-    return "[" + "".join(_char(low) if low == high else f"{_char(low)}-{_char(high)}" for low, high in ranges) + "]"
-
-
-def _char(code: int) -> str:
-    char = chr(code)
-    return char if char.isascii() and char.isalnum() else f"\\U{code:08x}"
