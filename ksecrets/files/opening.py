@@ -20,14 +20,14 @@ from ksecrets.values.seal import spelled
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import Any
+    from typing import Any, Final
 
     from ksecrets.files.open import Opened
 
-_BLOCKS = frozenset((LITERAL, FOLDED))
-_BREAKS = "\r\n\x85\u2028\u2029"
+_BLOCKS: Final = frozenset((LITERAL, FOLDED))
+_BREAKS: Final = "\r\n\x85\u2028\u2029"
 
-_BY_HAND = "restore it from git; values of an encrypted file are changed with `ksecrets edit` or `ksecrets set`"
+_BY_HAND: Final = "restore it from git; values of an encrypted file are changed with `ksecrets edit` or `ksecrets set`"
 
 
 class OtherBlock(Exception):

@@ -27,13 +27,14 @@ if TYPE_CHECKING:
     from ksecrets.values.cipher import DataKey
 
     Tokens = Mapping[tuple[str, str, bytes], list[tuple[str, bytes, Node]]]
+    from typing import Final
 
 
-_LARGE = 100_000  # characters
+_LARGE: Final = 100_000  # characters
 
 
 # Tags that go-yaml applies to the text of a token, and so refuses before one.
-_TYPED = frozenset(f"tag:yaml.org,2002:{name}" for name in ("binary", "bool", "float", "int", "timestamp"))
+_TYPED: Final = frozenset(f"tag:yaml.org,2002:{name}" for name in ("binary", "bool", "float", "int", "timestamp"))
 
 
 class Sealed:

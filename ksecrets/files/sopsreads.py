@@ -12,11 +12,12 @@ from ksecrets.text.resolve import resolve
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Final
 
     from ksecrets.text.node import Node
 
-FIRST_ROOT = "the first document is no mapping"
-_BINARY = "tag:yaml.org,2002:binary"
+FIRST_ROOT: Final = "the first document is no mapping"
+_BINARY: Final = "tag:yaml.org,2002:binary"
 
 
 def watch(nodes: Iterator[Node], reasons: list[str]) -> Iterator[Node]:

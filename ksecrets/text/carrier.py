@@ -12,10 +12,12 @@ from ksecrets.text.node import DOUBLE, FOLDED, LITERAL, PLAIN, SINGLE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Final
+
     from ksecrets.text.node import Frame, Node
 
-_ONE_LINE = (PLAIN, SINGLE, DOUBLE)
-_BREAKS = ("\r\n", "\n", "\r", "\x85", "\u2028", "\u2029")
+_ONE_LINE: Final = (PLAIN, SINGLE, DOUBLE)
+_BREAKS: Final = ("\r\n", "\n", "\r", "\x85", "\u2028", "\u2029")
 
 
 def carried(style: str, frame: Frame, source: str, token: str) -> tuple[str, str, str, str]:

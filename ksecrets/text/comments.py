@@ -10,13 +10,14 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Final
 
     from ksecrets.text.node import Node
 
-_BREAKS = "\r\n\x85\u2028\u2029"
-_NEAR = 400  # characters; further away than any line break that people write
-_KEY_END = ":="
-_NOT_IN_KEY = " \t#,;!?()<>|&%@`{}"
+_BREAKS: Final = "\r\n\x85\u2028\u2029"
+_NEAR: Final = 400  # characters; further away than any line break that people write
+_KEY_END: Final = ":="
+_NOT_IN_KEY: Final = " \t#,;!?()<>|&%@`{}"
 
 
 def comments_between(text: str, start: int, end: int) -> Iterator[tuple[int, int, int, bool]]:

@@ -10,10 +10,11 @@ from ksecrets.text.node import COMMENT, Frame, Node
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Final
 
-BREAKS = "\r\n\x85\u2028\u2029"
+BREAKS: Final = "\r\n\x85\u2028\u2029"
 
-_BLANKS = " \t" + BREAKS
+_BLANKS: Final = " \t" + BREAKS
 
 
 def comment_nodes(

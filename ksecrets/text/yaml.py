@@ -32,14 +32,14 @@ from ksecrets.text.spans import comment_nodes, end_of_block_scalar, header_comme
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import Any
+    from typing import Any, Final
 
-BLOCK_KEY = "sops"
-MAX_DEPTH = 500
+BLOCK_KEY: Final = "sops"
+MAX_DEPTH: Final = 500
 """Levels of collections that are read. Paths grow with the depth, so that a file of brackets would never end."""
 
 # What the loop below does with an event, by the name of its class (whose identity depends on how yaml was imported).
-_KIND_OF_EVENT = {
+_KIND_OF_EVENT: Final = {
     "ScalarEvent": SCALAR,
     "AliasEvent": ALIAS,
     "MappingStartEvent": MAP,
@@ -53,7 +53,7 @@ _KIND_OF_EVENT = {
 }
 
 
-_BLOCKS = frozenset((LITERAL, FOLDED))
+_BLOCKS: Final = frozenset((LITERAL, FOLDED))
 
 
 class _Kinds(dict[type, int]):

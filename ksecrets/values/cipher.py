@@ -13,13 +13,13 @@ from ksecrets.values.primitives import aes_gcm, hkdf_sha256, hmac_sha256, keyed_
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Final
 
     from ksecrets.values.primitives import KeyedHash
 
-KEY_LENGTH = 32
-IV_LENGTH = 32
-TAG_LENGTH = 16
+KEY_LENGTH: Final = 32
+IV_LENGTH: Final = 32
+TAG_LENGTH: Final = 16
 
 
 def length_prefixed(*fields: bytes) -> bytes:
@@ -108,8 +108,8 @@ def base64url(data: bytes) -> str:
     return b2a_base64(data, newline=False).decode("ascii").rstrip("=").replace("+", "-").replace("/", "_")
 
 
-_VALUE = length_prefixed(b"value")
-_ZERO = length_prefixed(bytes(8))
+_VALUE: Final = length_prefixed(b"value")
+_ZERO: Final = length_prefixed(bytes(8))
 
 
 class SyntheticIVs:

@@ -9,12 +9,16 @@ from __future__ import annotations
 from ksecrets.errors import SyntaxRefused
 from ksecrets.values.primitives import sha512
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
+
 # sha256(b"sops"): with `mac_only_encrypted` sops starts from these bytes, so that the two kinds of MAC never agree.
-_ONLY_ENCRYPTED = bytes.fromhex("8a3fd2ad54ce66527b1034f3d147be0b0b975b3bf44f72c6fdadec8176f27d69")
+_ONLY_ENCRYPTED: Final = bytes.fromhex("8a3fd2ad54ce66527b1034f3d147be0b0b975b3bf44f72c6fdadec8176f27d69")
 
-_MANY = 4096
+_MANY: Final = 4096
 
-MAX_EXPANDED = 10_000_000
+MAX_EXPANDED: Final = 10_000_000
 """Bytes that the aliases of a file may stand for in all: an alias bomb ends here, long before memory does."""
 
 

@@ -13,7 +13,11 @@ from binascii import Error, a2b_base64, b2a_base64
 
 from ksecrets.values.cipher import IV_LENGTH, TAG_LENGTH, DataKey, base64url, length_prefixed
 
-_START = length_prefixed(b"residue") + IV_LENGTH.to_bytes(8, "big")
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
+
+_START: Final = length_prefixed(b"residue") + IV_LENGTH.to_bytes(8, "big")
 
 
 class Residues:

@@ -17,11 +17,12 @@ from struct import pack
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import Final
 
     from ksecrets.values.cipher import DataKey
 
-VERSION = "ksecrets-seal-v1"
-GROUP = 4096
+VERSION: Final = "ksecrets-seal-v1"
+GROUP: Final = 4096
 """A group ends with the record that brings it to this many fields or more; the last one ends with the stream."""
 
 

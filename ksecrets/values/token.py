@@ -8,20 +8,24 @@ from __future__ import annotations
 
 from binascii import Error, a2b_base64, b2a_base64
 
-PREFIX = "ENC["
-_HEAD = "ENC[AES256_GCM,data:"
-_IV = ",iv:"
-_TAG = ",tag:"
-_TYPE = ",type:"
-_BETWEEN = "=" + _TAG  # the IV with its padding, and the tag
-# The end of a token by its type: the padding of the tag, and all behind it.
-_ENDS = {f"=={_TYPE}{kind}]": kind for kind in ("str", "int", "float", "bool", "time", "bytes", "comment")}
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
 
-_DATA = len(_HEAD)
+PREFIX: Final = "ENC["
+_HEAD: Final = "ENC[AES256_GCM,data:"
+_IV: Final = ",iv:"
+_TAG: Final = ",tag:"
+_TYPE: Final = ",type:"
+_BETWEEN: Final = "=" + _TAG  # the IV with its padding, and the tag
+# The end of a token by its type: the padding of the tag, and all behind it.
+_ENDS: Final = {f"=={_TYPE}{kind}]": kind for kind in ("str", "int", "float", "bool", "time", "bytes", "comment")}
+
+_DATA: Final = len(_HEAD)
 
 # The last character before padding carries bits that must be zero: 4 of them before "==", 2 before "=".
-_LAST_OF_ONE = frozenset("AQgw")
-_LAST_OF_TWO = frozenset("AEIMQUYcgkosw048")
+_LAST_OF_ONE: Final = frozenset("AQgw")
+_LAST_OF_TWO: Final = frozenset("AEIMQUYcgkosw048")
 
 
 def write(data: bytes, iv: bytes, tag: bytes, kind: str) -> str:
