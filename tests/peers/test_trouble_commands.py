@@ -417,3 +417,62 @@ def test_1968_a_diff_needs_a_key(work: Work) -> None:
         work.repo.git("diff", env=env)
     assert "ENC[" in work.cli("git", "textconv", FILE, env=env).ok().stdout
     assert FILE in work.cli("diff", "--redact", env=env).ok().stdout
+
+
+# -- errors that show what they are about ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.env", "CERT='one\ns3cret'\n"),
+        ("a.ini", "[a]\nkey = one\ns3cret\n"),
+        ("a.yaml", "s3cret\n"),
+        ("a.yaml", "key: !!int s3cret\n"),
+    ],
+)
+def test_1198_an_error_shows_a_value(name: str, text: str, work: Work) -> None:
+    """It is in the log of the CI job then. (The thread is about another one of these errors, which was repaired.)"""
+    work.write(name, text)
+    theirs = work.sops("encrypt", name)
+    assert (theirs.code, "s3cret" in theirs.stderr) == (2, True)
+    ours = work.cli("encrypt", name)
+    assert "s3cret" not in ours.stdout + ours.stderr
+    assert f"{name}:" in ours.stderr  # an error, or that sops will not read what was encrypted
+
+
+# -- another format ----------------------------------------------------------------------------------------------------
+
+
+def test_1831_comments_of_a_template(work: Work) -> None:
+    """Its name says nothing, so sops writes JSON, which has no comments."""
+    text = "# where it runs\nHOST=a\n"
+    work.encrypted(text, "--input-type", "dotenv", name=".env.example")
+    back = ("--input-type", "json", "--output-type", "dotenv", ".env.example")
+    assert work.sops("decrypt", *back).ok().stdout == "HOST=a\n"
+    work.write(".env.example", text)
+    work.cli("encrypt", "-i", "--input-type", "dotenv", ".env.example").ok()
+    assert work.plain(".env.example") == text
+
+
+def test_350_all_documents_but_the_first_are_dropped(work: Work) -> None:
+    work.encrypted("a: 1\n---\nb: 2\n")
+    assert work.sops("decrypt", "--output-type", "json", FILE).ok().stdout == '{\n\t"a": 1\n}\n'
+    done = work.cli("decrypt", "--output-type", "json", FILE)
+    assert (done.code, done.stdout, "several documents" in done.stderr) == (1, "", True)
+
+
+# -- a file that cannot be read any more -------------------------------------------------------------------------------
+
+
+def test_2223_documents_with_metadata_of_their_own(work: Work) -> None:
+    """Two encrypted files put behind each other: neither program can open that, and a key is not what is missing."""
+    work.encrypted("a: 1\n")
+    other = work.read()
+    work.encrypted("b: 2\n")
+    work.write(FILE, other + "---\n" + work.read())
+    assert work.sops("decrypt", "--ignore-mac", FILE).code == 25
+    for words in (["decrypt", FILE], ["decrypt", "--ignore-mac", FILE], ["check", FILE]):
+        done = work.cli(*words)
+        assert done.code in (5, 6)
+        assert done.stdout == "" or words[0] == "check"
