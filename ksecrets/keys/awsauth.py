@@ -1,9 +1,9 @@
 """Who we are for AWS: credentials from where its SDKs find them, and the signature of a request (Signature Version 4).
 
-What CI and Kubernetes give is read here, without an SDK: AWS_ACCESS_KEY_ID and its companions, and the token of a
-workload (AWS_WEB_IDENTITY_TOKEN_FILE with AWS_ROLE_ARN: IRSA, OIDC), exchanged at STS. Everything else (profiles, SSO,
-programs, containers, instances) is botocore's chain, which takes 0.3 s to load: the extra `aws`. A named profile goes
-before the environment, the environment before AWS_PROFILE, as in botocore.
+Read here, without an SDK: AWS_ACCESS_KEY_ID and its companions; the token of a workload (AWS_WEB_IDENTITY_TOKEN_FILE
+with AWS_ROLE_ARN: IRSA, OIDC), exchanged at STS; a profile of an access key and nothing else (keys/awsprofile.py). All
+others (roles of profiles, SSO, programs, containers, instances) are botocore's, which takes 0.3 s to load: the extra
+`aws`. A named profile goes before the environment, the environment before AWS_PROFILE, as there.
 
 Credentials stay in this process; those that expire are renewed five minutes before.
 """
@@ -112,7 +112,14 @@ def _find(access: Access, region: str, profile: str, role: str, deadline: float)
         }
         name = environ.get("AWS_ROLE_SESSION_NAME", "")
         return _assume(access, region, None, {**question, **({"RoleSessionName": name} if name else {})}, deadline)
-    return _from_botocore(profile or environ.get("AWS_PROFILE") or None)
+    named = profile or environ.get("AWS_PROFILE", "")
+    if profile or not (path or environ.get("AWS_DEFAULT_PROFILE")):
+        from ksecrets.keys.awsprofile import static
+
+        found = static(named or "default", environ)
+        if found is not None:
+            return Credentials(*found)
+    return _from_botocore(named or None)
 
 
 def _from_botocore(profile: str | None) -> Credentials:
@@ -120,7 +127,7 @@ def _from_botocore(profile: str | None) -> Credentials:
         from botocore.exceptions import BotoCoreError, ClientError
         from botocore.session import Session
     except ImportError:
-        error = needed("aws", "AWS, for credentials that are not in the environment,")
+        error = needed("aws", "AWS, for credentials that are neither in the environment nor a key in a profile,")
         raise error from None
     try:
         chain = Session(profile=profile).get_credentials()

@@ -1,13 +1,14 @@
 """Who we are to Google: an access token, found where sops and Google's own tools find it.
 
     GOOGLE_CREDENTIALS            a service account or another credential as JSON, or the path of its file (as sops)
-    GOOGLE_OAUTH_ACCESS_TOKEN     the token itself; nothing of Google's is loaded then
-    Application Default Credentials, by google-auth: GOOGLE_APPLICATION_CREDENTIALS (service accounts, and workload
-        identity federation from GitHub, AWS, Azure, any OIDC), `gcloud auth application-default login`, and the
-        metadata server (GKE, Cloud Run, Compute Engine)
+    GOOGLE_OAUTH_ACCESS_TOKEN     the token itself
+    Application Default Credentials: GOOGLE_APPLICATION_CREDENTIALS (service accounts, and workload identity federation
+        from GitHub, AWS, Azure, any OIDC), `gcloud auth application-default login`, and the metadata server (GKE,
+        Cloud Run, Compute Engine)
 
-google-auth is an extra, `gcp`. It asks for tokens through `keys.web` where it lets us (its own way for the metadata
-server needs `requests`, which the extra brings), and is never asked for a project, for which it would start gcloud.
+For service accounts and logins of gcloud nothing of Google's is loaded (keys/gcptoken.py). For the others google-auth
+is an extra, `gcp`. It asks for tokens through `keys.web` where it lets us (its own way for the metadata server needs
+`requests`, which the extra brings), and is never asked for a project, for which it would start gcloud.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import time
 
 from ksecrets.errors import ServiceFailed
 from ksecrets.keys import web
+from ksecrets.keys.gcptoken import SCOPES, Grant, grant
 from ksecrets.keys.remote import needed
 
 TYPE_CHECKING = False
@@ -25,8 +27,6 @@ if TYPE_CHECKING:
 
     from ksecrets.keys.remote import Access
 
-# as Google's own clients: what the token may do is for IAM to say (references to Secret Manager use it, too)
-_SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
 _LARGEST_FILE = 1 << 20
 _KEPT = "gcp-credentials"
 # the metadata server is next to us; elsewhere nobody answers at its address
@@ -40,7 +40,10 @@ def authorize(access: Access, deadline: float) -> dict[str, str]:
         if not token.isascii() or not token.isprintable() or " " in token:
             raise ServiceFailed("GOOGLE_OAUTH_ACCESS_TOKEN is no token", reason="credentials")
         return {"Authorization": f"Bearer {token}"}
-    credentials, lock = access.kept(_KEPT, lambda: _find(access, deadline))
+    found = access.kept(_KEPT, lambda: _find(access, deadline))
+    if isinstance(found, Grant):
+        return found.headers(access, deadline)
+    credentials, lock = found
     from google.auth import exceptions
 
     headers: dict[str, str] = {}
@@ -59,27 +62,32 @@ def forget(access: Access) -> None:
     access.forget(_KEPT)
 
 
-def _find(access: Access, deadline: float) -> tuple[Any, Any]:
-    try:
-        import google.auth
-        from google.auth import exceptions
-    except ImportError:
-        raise needed("gcp", "Google Cloud KMS") from None
-    import logging
-    import threading
-
-    # it warns about projects and quotas, which are no matter here; a program that listens to its log still hears it
-    logging.getLogger("google.auth").addHandler(logging.NullHandler())
+def _find(access: Access, deadline: float) -> Grant | tuple[Any, Any]:
+    """What gives a token: our own, or one of google-auth with a lock, as its are not made for threads."""
     environ = access.environ
     given = environ.get("GOOGLE_CREDENTIALS", "")
     if given and os.path.exists(given):
         given = _read(given)
     file = environ.get("GOOGLE_APPLICATION_CREDENTIALS", "") or _file_of_gcloud(access)
+    info = _parsed(given or _read(file)) if given or file else None
+    own = grant(info) if info is not None else None
+    if own is not None:
+        return own
     try:
-        if given or file:
-            found = _of_text(given or _read(file), access, deadline)
+        import google.auth
+        from google.auth import exceptions
+    except ImportError:
+        raise needed("gcp", "Google Cloud KMS, for credentials of this kind,") from None
+    import logging
+    import threading
+
+    # it warns about projects and quotas, which are no matter here; a program that listens to its log still hears it
+    logging.getLogger("google.auth").addHandler(logging.NullHandler())
+    try:
+        if info is not None:
+            found = _of_google(info, access, deadline)
         else:
-            found, _ = google.auth.default(scopes=_SCOPES, request=_transport(access, deadline, metadata=True))
+            found, _ = google.auth.default(scopes=SCOPES, request=_transport(access, deadline, metadata=True))
     except (exceptions.GoogleAuthError, ValueError, OSError) as error:
         raise _failure(error) from None
     return found, threading.Lock()
@@ -93,12 +101,7 @@ def _read(path: str) -> str:
         raise ServiceFailed(f"the credentials of Google cannot be read: {path}", reason="credentials") from None
 
 
-def _of_text(text: str, access: Access, deadline: float) -> Any:
-    """The credentials that a JSON text describes.
-
-    The common ones are made by their own classes: the general way would ask Google for the name of a project, or start
-    gcloud for it, neither of which is needed to use a key.
-    """
+def _parsed(text: str) -> dict[str, Any]:
     import json
 
     try:
@@ -107,25 +110,26 @@ def _of_text(text: str, access: Access, deadline: float) -> Any:
         info = None
     if not isinstance(info, dict):
         raise ServiceFailed("the credentials of Google are neither a file nor JSON", reason="credentials")
+    return info
+
+
+def _of_google(info: dict[str, Any], access: Access, deadline: float) -> Any:
+    """The credentials of google-auth that a JSON describes.
+
+    Federation is made by its own classes: the general way would ask Google for the name of a project, or start gcloud
+    for it, neither of which is needed to use a key.
+    """
     kind, source = info.get("type"), info.get("credential_source")
     module: Any
-    if kind == "service_account":
-        from google.oauth2 import service_account as module
-
-        return module.Credentials.from_service_account_info(info, scopes=_SCOPES)
-    if kind == "authorized_user":
-        from google.oauth2 import credentials as module
-
-        return module.Credentials.from_authorized_user_info(info, scopes=_SCOPES)
     if kind == "external_account" and isinstance(source, dict) and "executable" not in source:
         if info.get("subject_token_type") == "urn:ietf:params:aws:token-type:aws4_request":
             from google.auth import aws as module
         else:
             from google.auth import identity_pool as module
-        return module.Credentials.from_info(info, scopes=_SCOPES)
+        return module.Credentials.from_info(info, scopes=SCOPES)
     import google.auth as module
 
-    return module.load_credentials_from_dict(info, scopes=_SCOPES, request=_transport(access, deadline))[0]
+    return module.load_credentials_from_dict(info, scopes=SCOPES, request=_transport(access, deadline))[0]
 
 
 def _file_of_gcloud(access: Access) -> str:

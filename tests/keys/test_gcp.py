@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from ksecrets import keys
 from ksecrets.envelope.recipient import Identity
 from ksecrets.errors import ConfigError, ServiceFailed
+from ksecrets.keys import gcptoken
 from ksecrets.keys.crc32c import crc32c
 from ksecrets.keys.gcp import GcpKey, endpoint
 from ksecrets.keys.remote import Access, RemoteKey
@@ -274,7 +276,9 @@ def without_token(server: GcpKms, **more: str) -> Access:
 
 
 @pytest.mark.parametrize("how", ["json", "path", "application-default", "gcloud"])
-def test_a_service_account(how: str, server: GcpKms, tokens: Tokens, private_key: str, tmp_path: Path) -> None:
+def test_a_service_account(
+    how: str, server: GcpKms, tokens: Tokens, private_key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     text = account(tokens, private_key)
     file = tmp_path / "application_default_credentials.json"
     file.write_text(text)
@@ -285,12 +289,112 @@ def test_a_service_account(how: str, server: GcpKms, tokens: Tokens, private_key
         "gcloud": {"CLOUDSDK_CONFIG": str(tmp_path)},
     }[how]
     tokens.asked.clear()
+    monkeypatch.setitem(sys.modules, "google.auth", None)
     key = GcpKey({"resource_id": server.add(how)}, without_token(server, **settings))
     assert key.open(key.wrap(KEY).enc) == KEY
     assert [asked.path for asked in tokens.asked] == ["/token"]  # one token for both
     claims = parse_qs(tokens.asked[0].body.decode())["assertion"][0].split(".")[1]
     said = json.loads(base64.urlsafe_b64decode(claims + "=="))
     assert said["scope"] == "https://www.googleapis.com/auth/cloud-platform"
+
+
+def asked_by_google(info: dict[str, Any], tokens: Tokens) -> Asked:
+    """What google-auth sends for a credential."""
+    from google.auth.transport.requests import Request
+    from google.oauth2 import credentials, service_account
+
+    made: Any
+    if info["type"] == "service_account":
+        made = service_account.Credentials.from_service_account_info(info, scopes=gcptoken.SCOPES)
+    else:
+        made = credentials.Credentials.from_authorized_user_info(info, scopes=gcptoken.SCOPES)
+        made._token_uri = f"{tokens.url}/token"
+    made.refresh(Request())
+    return tokens.asked[-1]
+
+
+def parts_of(assertion: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    header, claims, _signature = (base64.urlsafe_b64decode(part + "==") for part in assertion.split("."))
+    return json.loads(header), json.loads(claims)
+
+
+@pytest.mark.parametrize("kind", ["service_account", "authorized_user"])
+def test_a_token_is_asked_for_as_google_auth_does(
+    kind: str, tokens: Tokens, private_key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same form, field by field; an assertion that Google's own library takes for one of this account."""
+    from google.auth import jwt
+
+    person = {"type": kind, "client_id": "c", "client_secret": "s", "refresh_token": "1//r", "quota_project_id": "q"}
+    info = json.loads(account(tokens, private_key)) if kind == "service_account" else person
+    if kind == "authorized_user":
+        monkeypatch.setattr(gcptoken, "_TOKENS", f"{tokens.url}/token")
+    made = gcptoken.grant(info)
+    assert made is not None
+    headers = made.headers(Access({}), time.monotonic() + 10)
+    ours, theirs = tokens.asked[-1], asked_by_google(info, tokens)
+    assert (ours.method, ours.path, ours.headers["content-type"]) == (
+        theirs.method,
+        theirs.path,
+        theirs.headers["content-type"],
+    )
+    our_form, their_form = (parse_qs(each.body.decode()) for each in (ours, theirs))
+    if kind == "service_account":
+        assertions = [form.pop("assertion")[0] for form in (our_form, their_form)]
+        (our_header, our_claims), (their_header, their_claims) = (parts_of(each) for each in assertions)
+        for claims in (our_claims, their_claims):
+            assert claims.pop("exp") - claims.pop("iat") == 3600
+        assert (our_header, our_claims) == (their_header, their_claims)
+        public = serialization.load_pem_private_key(private_key.encode(), None).public_key()
+        pem = public.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+        assert (
+            jwt.decode(assertions[0], certs=pem, audience="https://oauth2.googleapis.com/token")["iss"]
+            == info["client_email"]
+        )
+    assert our_form == their_form
+    more = {"x-goog-user-project": "q"} if kind == "authorized_user" else {}
+    assert headers == {"Authorization": f"Bearer {TOKEN}", **more}
+    for secret in (TOKEN, "1//r", private_key.splitlines()[1]):
+        assert secret not in repr(made)
+
+
+def test_a_token_is_renewed_before_it_expires(
+    tokens: Tokens, private_key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = gcptoken.grant(json.loads(account(tokens, private_key)))
+    assert made is not None
+    now = time.time()
+    tokens.asked.clear()
+    for later, asked in ((0, 1), (3300, 1), (3400, 2), (3500, 2)):
+        monkeypatch.setattr(gcptoken.time, "time", lambda at=now + later: at)
+        made.headers(Access({}), time.monotonic() + 10)
+        assert len(tokens.asked) == asked
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"client_email": ""}, "no service account: no client_email"),
+        ({"private_key": 7, "token_uri": None}, "no token_uri, private_key"),
+        ({"private_key": "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"}, "no RSA key in PEM"),
+        ({"token_uri": "http://login.example.org/token"}, "https only"),
+        ({"token_uri": "https://x\r\nX-Evil: 1/token"}, "no address of a server"),
+    ],
+)
+def test_a_service_account_that_is_none(
+    change: dict[str, Any], said: str, server: GcpKms, tokens: Tokens, private_key: str
+) -> None:
+    info = json.dumps({**json.loads(account(tokens, private_key)), **change})
+    error = failure(GcpKey({"resource_id": server.add("odd")}, without_token(server, GOOGLE_CREDENTIALS=info)))
+    assert said in error.message
+    assert private_key.splitlines()[1] not in str(error)
+
+
+def test_other_clouds_and_kinds_are_left_to_google_auth(tokens: Tokens, private_key: str) -> None:
+    info = json.loads(account(tokens, private_key))
+    assert gcptoken.grant({**info, "universe_domain": "example.cloud"}) is None
+    assert gcptoken.grant({**info, "universe_domain": "googleapis.com"}) is not None
+    assert gcptoken.grant({**info, "type": "impersonated_service_account"}) is None
 
 
 def test_workload_identity_federation(server: GcpKms, tokens: Tokens, tmp_path: Path) -> None:
@@ -341,7 +445,8 @@ def test_credentials_that_are_not_taken(
         {"resource_id": server.add("no")}, without_token(server, GOOGLE_CREDENTIALS=account(tokens, private_key))
     )
     error = failure(key)
-    assert (error.reason, "RefreshError" in error.message) == ("credentials", True)
+    assert (error.reason, "does not take the credentials (invalid_grant)" in error.message) == ("credentials", True)
+    assert "clock" in str(error.hint)
     assert private_key.splitlines()[1] not in str(error)
 
 
