@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from ksecrets.errors import KsecretsError
+from ksecrets.errors import KsecretsError, SyntaxRefused
 from ksecrets.helm import confine, guard
 from ksecrets.helm.address import STDIN
 from ksecrets.helm.reading import Content, content, decrypted, raw_content
@@ -63,7 +63,7 @@ class Sources:
             return None
         name = _name(address)
         if backend == VALS and b"ref+" in found.data:
-            found = self._resolved(found, address, name)
+            found = self._resolved(found, address, name, is_yaml=is_yaml)
         open_references = backend != NOOP and not self.settings.evaluate
         guard.check(found.data, name, is_yaml=is_yaml, references=open_references)
         return found
@@ -150,13 +150,14 @@ class Sources:
             guard.check_text(text, file="secrets+literal://", references=backend != NOOP)
         return Content(text.encode(), on_disk=False)
 
-    def _resolved(self, found: Content, address: Address, name: str) -> Content:
+    def _resolved(self, found: Content, address: Address, name: str, *, is_yaml: bool) -> Content:
         try:
             text = found.data.decode()
         except UnicodeDecodeError:
             raise KsecretsError("not UTF-8 text, and references are looked for in it", file=name) from None
         try:
-            new = self._references_of(self.session_of(address)).yaml(text)
+            references = self._references_of(self.session_of(address))
+            new = references.text(text) if _is_text(text, is_yaml) else references.yaml(text)
         except KsecretsError as error:
             if error.file is not None and error.file != name:
                 error.details = (f"in a reference of {name}", *error.details)
@@ -175,6 +176,16 @@ class Sources:
                 context=session.environ.get("HELM_KUBECONTEXT", ""),
             )
         return self._references[id(session)]
+
+
+def _is_text(text: str, is_yaml: bool) -> bool:
+    """Whether references stand in a text as in no YAML: what is written for YAML has quotes around it."""
+    from ksecrets.references.document import is_text
+
+    try:
+        return is_text(text)
+    except SyntaxRefused:
+        return not is_yaml
 
 
 def _name(address: Address) -> str:

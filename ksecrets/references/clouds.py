@@ -170,7 +170,8 @@ def azurekeyvault(references: References, reference: Reference) -> object:
 
 
 def _value(text: object, reference: Reference) -> object:
-    from ksecrets.references.resolve import at_keys, mapping_of
+    from ksecrets.references.data import mapping_of
+    from ksecrets.references.resolve import at_keys
 
     if not isinstance(text, str):
         raise KsecretsError(f"what a reference to {reference.service} names has no value")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ksecrets.errors import KsecretsError
 from ksecrets.text import path as paths
-from ksecrets.text.node import DOCUMENT, SCALAR
+from ksecrets.text.node import DOCUMENT, LIST, MAP, SCALAR
 from ksecrets.text.yaml import scan
 
 TYPE_CHECKING = False
@@ -32,6 +32,12 @@ def scalars(text: str, marks: tuple[str, ...]) -> Iterator[Found]:
     for node in scan(text.removeprefix("\ufeff")):
         if node.kind == SCALAR and any(mark in node.value for mark in marks):
             yield Found(node)
+
+
+def is_text(text: str) -> bool:
+    """Whether a text is no mapping and no list of YAML. Raises SyntaxRefused where it is no YAML."""
+    kinds = [node.kind for node in scan(text.removeprefix("\ufeff"))]
+    return MAP not in kinds and LIST not in kinds
 
 
 def replaced(

@@ -6,7 +6,7 @@
     ...#/KEY/KEY                  a value in the mapping that the service gives
 
 One may stand within another; the inner one is resolved first. Source of these rules: helmfile/vals,
-pkg/expansion/expand_match.go and vals.go.
+pkg/expansion/expand_match.go and vals.go; a PATH of one character, which vals leaves as it stands, counts here.
 """
 
 from __future__ import annotations
@@ -78,6 +78,10 @@ def in_text(value: object) -> str:
         raise SyntaxRefused(f"a reference within a text gives {kind}", hint="name one value by #/KEY")
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, float):
+        from ksecrets.text.resolve import go_float_text
+
+        return go_float_text(value) or str(value)
     return str(value)
 
 
@@ -106,4 +110,4 @@ def _without_inner(text: str, lookup: Callable[[Reference], object]) -> str:
 def _pattern() -> re.Pattern[str]:
     import re
 
-    return re.compile(r'(?:secret)?ref\+([^+:]*://[^+\n ]+[^+\n ",])\+?')
+    return re.compile(r'(?:secret)?ref\+([^+:]*://[^+\n ]*[^+\n ",])\+?')

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 
 from ksecrets.errors import KsecretsError
-from ksecrets.references.resolve import References, at_keys, mapping_of
+from ksecrets.references.data import mapping_of
+from ksecrets.references.resolve import References, at_keys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

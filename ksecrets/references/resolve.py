@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ksecrets.errors import KsecretsError, ServiceFailed, SyntaxRefused
+from ksecrets.errors import KsecretsError, ServiceFailed
 from ksecrets.references.expression import Reference, expand, has_reference, in_text
 from ksecrets.references.trust import CLOUDS, OWN, Trust
 
@@ -128,14 +128,3 @@ def at_keys(tree: object, keys: tuple[str, ...], reference: Reference) -> object
             raise KsecretsError(f"what a reference to {reference.service} names has no key {'/'.join(keys)}")
         tree = tree[key]
     return tree
-
-
-def mapping_of(text: str, reference: Reference) -> object:
-    """A YAML or JSON text as data. Raises SyntaxRefused, which shows nothing of the text."""
-    import yaml
-
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError:
-        pass
-    raise SyntaxRefused(f"what a reference to {reference.service} names is no YAML, and #/KEY asks for a value in it")

@@ -188,6 +188,20 @@ def test_ciphertext_and_open_references_stop_the_release(shop: Shop) -> None:
     assert shop.template("-f", "noop!open.yaml")["db"] == {"password": "ref+vault://secret/db#/password"}
 
 
+def test_references_in_a_file_that_is_no_yaml(shop: Shop) -> None:
+    """By --set-file: the text as it is, with what they stand for in their place, and no quotes."""
+    for text, wanted in (
+        ("password=ref+echo://ab+\nuser = me\n", "password=ab\nuser = me\n"),
+        ("ref+echo://ab", "ab"),
+        ("case x in {[ ref+echo://c\n", "case x in {[ c\n"),
+        ("a: ref+echo://ab\nb: 1\n", 'a: "ab"\nb: 1\n'),
+    ):
+        write(shop, "text.conf", text)
+        assert shop.template("--set-file", "a=vals!text.conf")["a"] == wanted
+        if "{[" not in text:
+            assert shop.values("template", "r", "app", "--set-file", "a=secrets://vals!text.conf")["a"] == wanted
+
+
 def test_what_cannot_be_resolved_stops_the_release(shop: Shop, tmp_path: Path) -> None:
     write(shop, "tree.yaml", "a: {b: c}\n")
     write(shop, "broken.yaml", (shop.folder / SECRETS).read_text().replace("from: ENC", "form: ENC"))
@@ -421,7 +435,10 @@ coded: ref+vault://kv/shop/db?decode=base64#/coded
     wrong = shop(*VALS, "-f", "ref.yaml", env={"VAULT_TOKEN": "s.other"})
     assert "vault answers 403" in wrong.stderr
     assert "s.other" not in wrong.stderr
-    for address, message in (("", "which is not set"), ("http://example.org", "vault: it has an http address")):
+    for address, message in (
+        ("", "which is not set"),
+        ("http://example.org", "vault: http://example.org is an http address"),
+    ):
         assert message in shop(*VALS, "-f", "ref.yaml", env={"VAULT_ADDR": address}).stderr
 
 

@@ -23,7 +23,7 @@ def lookup(reference: Reference) -> object:
         ("plain", "plain"),
         ("ref+ no", "ref+ no"),
         ("ref+x:y", "ref+x:y"),
-        ("ref+x://a", "ref+x://a"),  # vals wants two characters
+        ("ref+x://a", "<x://a>"),  # vals leaves it, and it would be deployed
         ("ref+x://ab", "<x://ab>"),
         ("ref+x://ab+", "<x://ab>"),
         ("secretref+x://ab", "<x://ab>"),
