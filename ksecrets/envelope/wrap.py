@@ -88,7 +88,8 @@ def unwrap(
 
     identities: those at hand, tried in order. remote: those that are asked over a network, only where the ones at hand
     do not open enough. An object with `for_stanzas(stanzas)` is asked for the fitting ones only, and one with
-    `describe(name_of)` for what was tried (`ksecrets.keys.identities.Identities`, `ksecrets.keys.remote.RemoteKeys`).
+    `describe(name_of)` for what was tried (`ksecrets.keys.identities.Identities`, `ksecrets.keys.remote.RemoteKeys`);
+    the `hint` of such a `remote` says how its keys come to be asked.
     name_of: gives the name of a recipient for messages, from its service and identity fields, or None.
 
     Raises NoIdentity with `readers:` and `tried:`; Tampered where a stanza is for an identity at hand and damaged;
@@ -152,7 +153,7 @@ def _no_identity(
             "readers: " + ", ".join(dict.fromkeys(readers)),
             "tried:   " + (", ".join(tried) or "nothing, no identity was found"),
         ],
-        hint="use the identity of one of the readers"
+        hint=getattr(remote, "hint", None) or "use the identity of one of the readers"
         if tried
         else "set KSECRETS_AGE_KEY or KSECRETS_AGE_KEY_FILE, or make a key with `ksecrets keygen` and ask a reader",
     )

@@ -2,8 +2,9 @@
 
 A key is named by a URI (RFC 7512) with the token and the label or id of an RSA key:
 `pkcs11:token=prod;object=ksecrets`. The data key is wrapped with RSA-OAEP, which they all have: here, with the public
-key of the token, for which no PIN is needed; it is unwrapped by the token, with the PIN. sops has no such service: the
-stanza stands in `sops.ksecrets`, and is lost when sops writes the file (`check` says so, `updatekeys` puts it back).
+key of the token, for which no PIN is needed (with one, the first of a run is opened again for proof); it is unwrapped
+by the token, with the PIN. sops has no such service: the stanza stands in `sops.ksecrets`, and is lost when sops
+writes the file (`check` says so, `updatekeys` puts it back).
 
     KSECRETS_PKCS11_MODULE   the library of the token, an absolute path; never taken from a file in a repository
     KSECRETS_PKCS11_PIN      its PIN; without it KSECRETS_PASSPHRASE_CMD or the terminal is asked
@@ -65,7 +66,22 @@ class Pkcs11Key(RemoteKey):
 
         chosen = hashes.SHA1() if self._sha1 else hashes.SHA256()
         wrapped: bytes = public.encrypt(secret, padding.OAEP(padding.MGF1(chosen), chosen, None))
-        return b2a_base64(wrapped, newline=False).decode("ascii")
+        enc = b2a_base64(wrapped, newline=False).decode("ascii")
+        if self.access.environ.get(PIN_VARIABLE):
+            self.access.kept(("pkcs11-proven", self.id), lambda: self._prove(secret, enc, deadline))
+        return enc
+
+    def _prove(self, secret: bytes, enc: str, deadline: float) -> bool:
+        """Whoever has the PIN opens the first that is wrapped in a run: the token may not know how (SHA-256)."""
+        try:
+            opened = self.decrypt(enc, deadline)
+        except ServiceFailed as error:
+            if error.reason == "credentials":
+                return False  # the PIN is not of this token: for writing, none is needed
+            raise
+        if opened != secret:
+            raise ServiceFailed("what the token unwraps is not what was wrapped", reason="wrong-key")
+        return True
 
     def decrypt(self, enc: str, deadline: float) -> bytes:
         try:

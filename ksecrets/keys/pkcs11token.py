@@ -7,7 +7,7 @@ import time
 from _thread import allocate_lock
 
 from ksecrets.errors import ConfigError, ServiceFailed
-from ksecrets.keys.pkcs11 import PIN_VARIABLE, module_path
+from ksecrets.keys.pkcs11 import MODULE_VARIABLE, PIN_VARIABLE, module_path
 from ksecrets.keys.prompt import Prompt
 from ksecrets.keys.remote import needed
 
@@ -168,8 +168,12 @@ def _library(path: str) -> Any:
             library.reinitialize()
             _initialised[path] = os.getpid()
     except (pkcs11.PKCS11Error, OSError) as error:
+        # what the loader of the system says, behind the path; the library itself gives a name only
+        said = "".join(c if c.isprintable() else "?" for c in str(error).rpartition(f"{path}: ")[2])[:100]
         raise ServiceFailed(
-            f"the library of the token cannot be used: {path} ({type(error).__name__})", reason="credentials"
+            f"the library of the token cannot be used: {path} ({said or type(error).__name__})",
+            reason="credentials",
+            hint=f"is {MODULE_VARIABLE} right, and what the library needs there: its configuration, its service?",
         ) from None
     return library
 

@@ -231,18 +231,22 @@ class RemoteKeys:
     """The remote keys that the stanzas of a file name and that may be asked, in the order of the file.
 
     key: makes the key of a service and its fields (`ksecrets.keys.remote_key`). trusted: see above. Together with the
-    identities at hand this is what `envelope.wrap.unwrap` asks, and it asks it last.
+    identities at hand this is what `envelope.wrap.unwrap` asks, and it asks it last. hint: the one that was given, once
+    a key was not trusted.
     """
 
-    __slots__ = ("_access", "_asked", "_key", "_refused", "_trusted")
+    __slots__ = ("_access", "_asked", "_hint", "_key", "_refused", "_trusted", "hint")
 
     def __init__(
         self,
         access: Access,
         trusted: Trusted,
         key: Callable[[str, dict[str, str], Access], RemoteKey | None],
+        hint: str | None = None,
     ) -> None:
         self._access = access
+        self._hint = hint
+        self.hint: str | None = None
         self._trusted = trusted
         self._key = key
         self._asked: list[RemoteKey] = []
@@ -271,6 +275,7 @@ class RemoteKeys:
                 continue
             if reason is not None:
                 self._refused.append(f"{key.name}: not asked, {reason}")
+                self.hint = self._hint
                 continue
             self._asked.append(key)
             yield RemoteIdentity(key)

@@ -72,7 +72,11 @@ class Origin:
         self._environ = environ
         self._scheme, self._host, self._port = parts(text)
         if self._scheme == "http" and self._host not in HERE:
-            raise ServiceFailed("it has an http address, and keys travel over https only", reason="tls")
+            raise ServiceFailed(
+                f"{text} is an http address, and keys travel over https only",
+                reason="tls",
+                hint="http is for servers on this machine",
+            )
         self._free: list[HTTPConnection] = []
         self._lock = allocate_lock()
         self._tls: Any = None
@@ -207,11 +211,15 @@ class Origin:
                 hint="SSL_CERT_FILE names further certificate authorities",
             )
         if isinstance(error, ssl.SSLError) and not isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError)):
+            if error.reason == "WRONG_VERSION_NUMBER":
+                return ServiceFailed(f"what listens at {self.text} does not speak TLS", reason="tls")
             return ServiceFailed(f"TLS with {self.text} failed ({error.reason or 'no reason given'})", reason="tls")
         if connecting:
             why = error.strerror if isinstance(error, OSError) else None
             return ServiceFailed(
-                f"{self.text} cannot be reached ({why or 'the connection was refused'})", reason="unreachable"
+                f"{self.text} cannot be reached ({why or 'the connection was refused'})",
+                reason="unreachable",
+                hint="is the address right? is a VPN or a proxy needed (HTTPS_PROXY)?",
             )
         if isinstance(error, (OSError, http.client.IncompleteRead, http.client.BadStatusLine)):
             # BadStatusLine: the connection ended where a status line should be, or something else stands there
@@ -272,7 +280,9 @@ def parts(text: str) -> tuple[str, str, int]:
     numbered = port.isascii() and port.isdigit() and int(port) < 1 << 16 if port else not rest.endswith(":")
     if scheme not in ("https", "http") or not well_formed or not numbered:
         shown = "".join(c if c.isprintable() else "?" for c in text[:80])
-        raise ServiceFailed(f"{shown} is no address of a server", reason="missing")
+        raise ServiceFailed(
+            f"{shown} is no address of a server", reason="missing", hint="https://HOST[:PORT], without a path"
+        )
     return scheme, host, int(port) if port else 443 if scheme == "https" else 80
 
 

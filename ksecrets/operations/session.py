@@ -311,9 +311,10 @@ class Session:
     def remote_keys(self, place: Place) -> RemoteKeys:
         """The remote keys that may be asked for the files of this place."""
         from ksecrets.keys.remote import RemoteKeys
+        from ksecrets.operations.trust import HINT
 
         trust = self._trust()
-        return RemoteKeys(self.access, lambda *key: trust.refusal(place, *key), keys.remote_key)
+        return RemoteKeys(self.access, lambda *key: trust.refusal(place, *key), keys.remote_key, HINT)
 
     def _trust(self) -> Trust:
         if self._trusted is None:

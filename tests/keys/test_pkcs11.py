@@ -134,7 +134,7 @@ def test_a_pin_from_a_command(hsm: Hsm) -> None:
 
 def test_a_wrong_pin_is_tried_once_in_a_run(hsm: Hsm, monkeypatch: pytest.MonkeyPatch) -> None:
     """A token locks itself after some wrong PINs: a hundred files must not be a hundred tries."""
-    enc = hsm.key().wrap(KEY).enc
+    enc = hsm.key(KSECRETS_PKCS11_PIN="").wrap(KEY).enc  # a login would hold for this whole process
     tried: list[str] = []
     opens = pkcs11token.Token._opens
     monkeypatch.setattr(pkcs11token.Token, "_opens", lambda token, pin: tried.append(pin) or opens(token, pin))
@@ -190,10 +190,22 @@ def test_each_failure_has_its_reason(hsm: Hsm, tmp_path: Path) -> None:
 
 
 def test_a_token_that_knows_only_sha1_says_what_to_do(hsm: Hsm) -> None:
+    """Whoever has a PIN is told before anything is written; who has none is not, and nobody opens the file."""
     key = hsm.key(algorithm="")
-    error = failure(key, key.wrap(KEY).enc)
-    assert (error.reason, "RSA-OAEP-256" in error.message) == ("refused", True)
-    assert "algorithm: RSA-OAEP" in str(error.hint)
+    for enc in (None, hsm.key(algorithm="", KSECRETS_PKCS11_PIN="").wrap(KEY).enc):
+        error = failure(key, enc)
+        assert (error.reason, "RSA-OAEP-256" in error.message) == ("refused", True)
+        assert "algorithm: RSA-OAEP" in str(error.hint)
+
+
+def test_a_wrong_pin_stops_no_write(hsm: Hsm, monkeypatch: pytest.MonkeyPatch) -> None:
+    writer = hsm.key(KSECRETS_PKCS11_PIN="111111")
+    asked: list[str] = []
+    opens = pkcs11token.Token._opens
+    monkeypatch.setattr(pkcs11token.Token, "_opens", lambda self, pin: asked.append(pin) or opens(self, pin))
+    encs = [writer.wrap(KEY).enc for _ in range(3)]
+    assert asked == ["111111"]  # each wrong one counts on the token
+    assert hsm.key().open(encs[2]) == KEY
 
 
 def test_sha256_is_asked_for_by_its_parameters(hsm: Hsm, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -208,7 +220,7 @@ def test_sha256_is_asked_for_by_its_parameters(hsm: Hsm, monkeypatch: pytest.Mon
             return KEY
 
     key = hsm.key(algorithm="")
-    stanza = key.wrap(KEY)
+    stanza = hsm.key(algorithm="", KSECRETS_PKCS11_PIN="").wrap(KEY)
     assert "algorithm" not in stanza.fields
     monkeypatch.setattr(pkcs11token.Token, "one", lambda *_: Private())
     assert key.open(stanza.enc) == KEY

@@ -437,7 +437,7 @@ coded: ref+vault://kv/shop/db?decode=base64#/coded
     assert "s.other" not in wrong.stderr
     for address, message in (
         ("", "which is not set"),
-        ("http://example.org", "vault: http://example.org is an http address"),
+        ("http://example.org", "example.org is an http address"),
     ):
         assert message in shop(*VALS, "-f", "ref.yaml", env={"VAULT_ADDR": address}).stderr
 

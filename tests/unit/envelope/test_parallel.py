@@ -43,9 +43,10 @@ def test_no_more_than_the_limit_at_a_time(limit: int) -> None:
         with lock:
             now -= 1
 
+    before = threading.active_count()
     each(work, range(60), limit=limit)
     assert most == limit
-    assert threading.active_count() == 1
+    assert threading.active_count() <= before
 
 
 def test_none_and_one() -> None:
