@@ -17,7 +17,7 @@ from tests.services import Aws, Vault
 from tests.stories.test_remote_keys import PLAIN, config, transit
 from tests.verified import LONG, record, rounds
 
-ROUNDS = rounds(4, 60)
+ROUNDS = rounds(4, 30)
 FILES = [f"prod/{name}.yaml" for name in "abcd"]
 
 
@@ -107,7 +107,7 @@ def intact(held: dict[str, str], proxy: Faulty, cli: Cli, sops: str, environ: di
     calm = {**environ, "KSECRETS_KEY_TIMEOUT": "20"}
     checked = cli("check", env=calm)
     assert f"{len(held)} verified" in checked.ok().stdout, str(checked)
-    asked = FILES if LONG else FILES[:1]
+    asked = FILES[::2] if LONG else FILES[:1]
     for name in asked:
         assert cli("decrypt", name, env=calm).ok().stdout == held[name]
     opened = subprocess.run(
