@@ -414,7 +414,8 @@ def test_a_certificate_for_another_name(azure: Azure) -> None:
 
 
 def test_a_proxy_that_refuses_and_one_that_is_passed_by(azure: Azure) -> None:
-    key = AzureKey({"vault_url": "https://nowhere.vault.azure.net", "name": "k"}, Access(azure.environ(KSECRETS_KEY_TIMEOUT="20")))
+    access = Access(azure.environ(KSECRETS_KEY_TIMEOUT="20"))
+    key = AzureKey({"vault_url": "https://nowhere.vault.azure.net", "name": "k"}, access)
     error = failure(key)
     assert (error.reason, "through the proxy 127.0.0.1:" in error.message) == ("unreachable", True)
     assert "nowhere.vault.azure.net:443" in azure.proxy.asked
