@@ -144,7 +144,8 @@ def test_the_words_of_helm_secrets(shop: Shop) -> None:
     for argv in ([], ["--help"], ["-h"], ["help"]):
         done = shop("secrets", *argv)
         code = 0 if argv else 1  # as helm-secrets has it
-        assert (done.returncode, done.stdout.split("\n")[0]) == (code, "Usage: helm secrets [OPTIONS] COMMAND [ARGS...]")
+        first = done.stdout.split("\n")[0]
+        assert (done.returncode, first) == (code, "Usage: helm secrets [OPTIONS] COMMAND [ARGS...]")
 
 
 # -- a cluster that says just enough -----------------------------------------------------------------------------------
