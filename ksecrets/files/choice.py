@@ -120,7 +120,8 @@ class _Commented:
         if node.kind == COMMENT:
             self._comment(node)
             return
-        self._scalar = self._closed = None
+        if not (node.kind in (MAP, LIST) and not node.frame.flow):  # comments before it come behind it
+            self._scalar = self._closed = None
         levels = self._levels
         if self._top is not None:
             levels[-1].matched = self._reaches(self._top)
@@ -211,7 +212,7 @@ class _Commented:
             return next((at for at in reversed(range(depth + 1)) if levels[at].frame is node.frame), depth)
         # Beside its key, a comment is for the whole collection, and before the dash as well; else for its first item.
         if depth > 0 and node.key_form == "trailing":
-            return depth - 1
+            return depth if levels[depth - 1].frame.is_list else depth - 1
         column = node.start - 2 - self._text.rfind("\n", 0, node.start)
         while depth > 0 and levels[depth - 1].frame.is_list and column < levels[depth].frame.column:
             depth -= 1

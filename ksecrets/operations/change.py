@@ -53,7 +53,7 @@ def _change(path: str, change: Callable[[str, Format], str], input_type: str | N
     reading = read(path, None, session, input_type)
     opened = open_file(reading, session, keep_tokens=True)
     try:
-        plaintext = change(opened.plaintext, opened.format)
+        plaintext = change(opened.plaintext, reading.place.laid_out(opened.format))
     except KsecretsError as error:
         raise error.at(path) from None
     return store(seal_file(reading.place, plaintext, session, previous=opened), session, reading.source)

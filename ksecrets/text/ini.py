@@ -43,6 +43,9 @@ DEFAULT: Final = "DEFAULT"
 METADATA: Final = "sops"
 GLUED: Final = "glued"
 """`Node.key_form` of a COMMENT that is one for sops, and may well be a part of the value for others."""
+MAX_SECTION: Final = 10_000
+"""Characters of the name of a section: it is authenticated beside every value below it, so that a small file would
+take minutes."""
 HEADER: Final = "header"
 """`Node.key_form` of a COMMENT behind a header. A token there would end in the last bracket of the line."""
 EMPTY: Final = "empty"
@@ -152,6 +155,8 @@ class _Scan:
                     blank_before = True
                     continue
                 yield from self._close(start)
+                if len(name) > MAX_SECTION:
+                    raise self._refused(f"a section with a name of more than {MAX_SECTION} characters")
                 frame = Frame(top, name, name + ":", False, False, 0, False)
                 yield from self._released(frame, 0 if behind else 1)
                 yield from self._open(frame, start, self._margin(start))

@@ -22,7 +22,7 @@ BLOCK_KEY: Final = "sops"
 SPACE: Final = " \t\n\r"
 MAX_DEPTH: Final = 500
 """Levels of collections that are read, as for YAML."""
-MAX_PATH: Final = 100_000
+MAX_PATH: Final = 10_000
 """Characters of the keys that a collection stands below: every level has them all, so that a small file could fill the
 memory."""
 

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
     Record = tuple[Path, Any]
 
-_STEP = "  "
-
 
 class _Item:
     """A value in the text. start, end: its span. entry: where its entry starts (the quote of its key)."""
@@ -40,12 +38,13 @@ class _Item:
         self.items: list[_Item] = []
 
 
-def set_value(text: str, path: Path, value: object) -> str:
+def set_value(text: str, path: Path, value: object, *, indent: int = 2) -> str:
     """The text with a value at a path: replaced in place, or added behind its siblings, parents included.
 
     value: a string, number, boolean, None, or lists and dicts of them. A value that is the same already changes
-    nothing. Raises UsageError for a value that JSON cannot hold; KsecretsError for a path that leads through a scalar
-    or a gap in a list; SyntaxRefused for a text that is no JSON, and for a key that stands there twice.
+    nothing. indent: spaces a level, where the text shows none. Raises UsageError for a value that JSON cannot hold;
+    KsecretsError for a path that leads through a scalar or a gap in a list; SyntaxRefused for a text that is no JSON,
+    and for a key that stands there twice.
     """
     mark, body = ("\ufeff", text[1:]) if text.startswith("\ufeff") else ("", text)
     if not path and not isinstance(value, dict):
@@ -58,7 +57,7 @@ def set_value(text: str, path: Path, value: object) -> str:
         wanted = _meaning(_source(value, "", "", ""))
         if _meaning(body[item.start : item.end]) == wanted:
             return text
-        changed = body[: item.start] + _source(value, *_layout(body, item)) + body[item.end :]
+        changed = body[: item.start] + _source(value, *_layout(body, item, indent)) + body[item.end :]
         return mark + _checked(body, changed, path, wanted)
     if item.kind == SCALAR:
         raise KsecretsError("it is a single value, not an object or a list", path=here)
@@ -68,7 +67,7 @@ def set_value(text: str, path: Path, value: object) -> str:
         size = len(item.items)
         raise KsecretsError(f"it is a list of {size}", path=here, hint=f"the index {size} appends an item")
     new = _wrapped(rest[1:], value, path)
-    changed = _added(body, item, rest[0] if isinstance(rest[0], str) else None, new)
+    changed = _added(body, item, rest[0] if isinstance(rest[0], str) else None, new, indent)
     there = path[: len(path) - len(rest) + 1]  # from here on all is new
     return mark + _checked(body, changed, there, _meaning(_source(new, "", "", "")))
 
@@ -143,9 +142,9 @@ def _wrapped(parts: Path, value: object, path: Path) -> object:
     return value
 
 
-def _added(body: str, parent: _Item, key: str | None, value: object) -> str:
+def _added(body: str, parent: _Item, key: str | None, value: object, indent: int) -> str:
     """The text with an entry behind the others."""
-    newline, margin, step = _layout(body, parent)
+    newline, margin, step = _layout(body, parent, indent)
     name = "" if key is None else quote(key) + ": "
     if not parent.items:
         new = {key: value} if key is not None else [value]
@@ -168,7 +167,7 @@ def _added(body: str, parent: _Item, key: str | None, value: object) -> str:
     return body[: last.end] + between + name + _source(value, newline, inside, step) + body[last.end :]
 
 
-def _layout(body: str, item: _Item) -> tuple[str, str, str]:
+def _layout(body: str, item: _Item, indent: int) -> tuple[str, str, str]:
     """Line break ("" for a text on one line), indentation of the line that a value starts on, and the step."""
     top = item
     while top.parent is not None:
@@ -177,10 +176,11 @@ def _layout(body: str, item: _Item) -> tuple[str, str, str]:
     if not newline:
         return "", "", ""
     first = body[top.start + 1 : _behind_brace(body, top)]
-    step = first[max(first.rfind("\n"), first.rfind("\r")) + 1 :] if newline in first else _STEP
+    default = " " * indent
+    step = first[max(first.rfind("\n"), first.rfind("\r")) + 1 :] if newline in first else default
     line = max(body.rfind("\n", 0, item.start), body.rfind("\r", 0, item.start)) + 1
     margin = body[line : _skip(body, line)] if line <= item.start else ""
-    return newline, margin, step or _STEP
+    return newline, margin, step or default
 
 
 def _behind_brace(body: str, parent: _Item, item: _Item | None = None) -> int:

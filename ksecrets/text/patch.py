@@ -20,11 +20,12 @@ if TYPE_CHECKING:
     from ksecrets.text.path import Path
 
 
-def set_value(text: str, path: Path, value: object, *, document: int = 0) -> str:
+def set_value(text: str, path: Path, value: object, *, document: int = 0, indent: int = 2) -> str:
     """The text with a value at a path: replaced in place, or added behind its siblings, parents included.
 
     text: plaintext YAML; a byte order mark, the line ends and a missing final newline are kept. value: a string,
-    number, boolean, None, or lists and dicts of them. document: which document of the text, from 0.
+    number, boolean, None, or lists and dicts of them. document: which document of the text, from 0. indent:
+    columns a level, where the text shows none.
 
     A string keeps the style of the one that it replaces where it fits; text of several lines becomes a literal block
     where it can. Trailing comments stay. A list grows by the index behind its last. A value that reads the same
@@ -38,7 +39,7 @@ def set_value(text: str, path: Path, value: object, *, document: int = 0) -> str
     composed = Composed(text)
     if not composed.roots and document == 0:
         made = _wrapped(path, made, path)
-        filled = with_value(composed, Item(SCALAR, len(text), 1, None), made, styles(composed)[0])
+        filled = with_value(composed, Item(SCALAR, len(text), 1, None), made, styles(composed, indent)[0])
         return mark + _checked(composed, filled, (0, 0), [("document",), *records(made)], path)
     item, rest = _find(composed, path, document)
     here = paths.format(path[: len(path) - len(rest)])
@@ -47,11 +48,11 @@ def set_value(text: str, path: Path, value: object, *, document: int = 0) -> str
         if not rest and _means(composed, item, wanted):
             return mark + text
         _refuse_if_aliased(composed, item, path)
-        return mark + _exchanged(composed, item, _wrapped(rest, made, path), path)
+        return mark + _exchanged(composed, item, _wrapped(rest, made, path), path, indent)
     if item.kind == MAP and isinstance(rest[0], str):
-        return mark + _added(composed, item, rest[0], _wrapped(rest[1:], made, path), path)
+        return mark + _added(composed, item, rest[0], _wrapped(rest[1:], made, path), path, indent)
     if item.kind == LIST and rest[0] == len(item.entries):
-        return mark + _added(composed, item, None, _wrapped(rest[1:], made, path), path)
+        return mark + _added(composed, item, None, _wrapped(rest[1:], made, path), path, indent)
     if item.kind == MAP:
         raise KsecretsError("it is a mapping and has no index", path=here)
     if item.kind == LIST:
@@ -178,10 +179,10 @@ def _refuse_if_aliased(composed: Composed, item: Item, path: Path) -> None:
 # -- trying ways of writing --------------------------------------------------------------------------------------------
 
 
-def _exchanged(composed: Composed, item: Item, value: Value, path: Path) -> str:
+def _exchanged(composed: Composed, item: Item, value: Value, path: Path, indent: int) -> str:
     """A node's value exchanged, in the first layout that reads as it should."""
     refusal: SyntaxRefused | None = None
-    for layout in styles(composed):
+    for layout in styles(composed, indent):
         try:
             changed = with_value(composed, item, value, layout)
             return _checked(composed, changed, (item.first, item.last), list(records(value)), path)
@@ -191,13 +192,13 @@ def _exchanged(composed: Composed, item: Item, value: Value, path: Path) -> str:
     raise refusal
 
 
-def _added(composed: Composed, parent: Item, key: str | None, value: Value, path: Path) -> str:
+def _added(composed: Composed, parent: Item, key: str | None, value: Value, path: Path, indent: int) -> str:
     """An entry added behind the others, in the first layout that reads as it should."""
     wanted = list(records(value))
     if key is not None:
         wanted.insert(0, meaning(key, False, None))
     refusal: SyntaxRefused | None = None
-    for layout in styles(composed):
+    for layout in styles(composed, indent):
         if parent.entries or parent.in_flow:
             changed = with_entry(composed, parent, key, value, layout)
         else:

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from ksecrets.text.emitted import Value
 
 
-def styles(composed: Composed) -> tuple[Layout, Layout]:
-    """How the text is laid out: the steps of its first nested collections; with literal blocks, and without."""
+def styles(composed: Composed, indent: int) -> tuple[Layout, Layout]:
+    """How the text is laid out: the steps of its first nested collections, `indent` where it has none; with literal
+    blocks, and without."""
     step = list_step = None
     stack = list(reversed(composed.roots))
     while stack and (step is None or list_step is None):
@@ -30,7 +31,7 @@ def styles(composed: Composed) -> tuple[Layout, Layout]:
                 elif entry.kind == LIST and list_step is None:
                     list_step = entry.column - item.column
         stack += [entry for _, entry in reversed(item.entries)]
-    step = step or 2
+    step = step or indent
     list_step = step if list_step is None else list_step
     return Layout(step, list_step, True), Layout(step, list_step, False)
 

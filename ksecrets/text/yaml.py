@@ -38,6 +38,10 @@ BLOCK_KEY: Final = "sops"
 MAX_DEPTH: Final = 500
 """Levels of collections that are read. Paths grow with the depth, so that a file of brackets would never end."""
 
+MAX_PATH: Final = 10_000
+"""Characters of the keys that a collection stands below, and of the text that is made of a key that is no scalar: every
+level and every value has them all, so that a small file could fill the memory."""
+
 # What the loop below does with an event, by the name of its class (whose identity depends on how yaml was imported).
 _KIND_OF_EVENT: Final = {
     "ScalarEvent": SCALAR,
@@ -217,6 +221,8 @@ def _nodes(stream: Iterator[Any], text: str, first_line: int, lane: Lane | None)
                 aad = frame.aad
             else:
                 aad = f"{frame.aad}{key}:"
+                if len(aad) > MAX_PATH:
+                    raise SyntaxRefused(f"a collection below keys of more than {MAX_PATH} characters", line=line)
             anchor = event.anchor
             tag = event.tag
             column = (mark if tag is None and anchor is None else event.end_mark).column
@@ -270,6 +276,8 @@ def _nodes(stream: Iterator[Any], text: str, first_line: int, lane: Lane | None)
                 # The collection was a whole key. Its name is made of its content, for messages and associated data.
                 yield Node(END, start, previous, line, frame)
                 key = "?" + ",".join(parts.pop())
+                if len(key) > MAX_PATH:
+                    raise SyntaxRefused(f"a key that is no scalar, of more than {MAX_PATH} characters", line=line)
                 form = "?"
                 if parts:
                     parts[-1].append(key)

@@ -59,6 +59,18 @@ LAYOUTS = [
     "a: {b: v, c: v} # secret\nd: v\n",
     "a: [[v, v], v] # secret\nb: v\n",
     "a:\n  - {b: v, c: v} # secret\n  - [v, v]\n",
+    # beside an item, before a collection
+    "a:\n  - v # secret\n  - b: v\n    c: v\n",
+    "a:\n  - v # secret\n  # other\n  - b: v\n",
+    "a:\n  - [v, v] # secret\n  - b: v\n",
+    "a:\n  - v # other\n  # secret\n  - b: v\n    c: v\n",
+    "a:\n  - v # secret\n  - - v\n    - v\n",
+    "a:\n  - {b: v} # secret\n  - - v\n",
+    "a:\n  - b: v # secret\n  - c: v\n    d: v\n",
+    "a:\n  - v # secret\n  - {b: v, c: v}\n",
+    "a:\n  - v # secret\n  - &x\n    b: v\n",
+    "a:\n  - v # secret\n  - # other\n    b: v\n    c: v\n",
+    "a:\n  - v # other\n  - # secret\n    b: v\n    c: v\n",
     "# secret\na: {b: v, c: v}\nd: v\n",
     "# secret\na: &x v\nb: v\nc: v\n",
     # documents
@@ -125,10 +137,17 @@ def document(seed: int) -> str:
         for number in range(rng.randint(1, 3)):
             gap(indent)
             head = f"{indent}- " if in_list else f"{indent}k{len(lines)}{number}:"
-            below = rng.random() < 0.4 and depth < 3 and not in_list
-            if below:
-                lines.append(head)
-                items(indent + "  ", depth + 1, rng.random() < 0.4)
+            if rng.random() < 0.4 and depth < 3:
+                at = len(lines)
+                if not in_list or rng.random() < 0.4:
+                    lines.append(head.rstrip() + rng.choice(("", "", " # secret")))
+                    items(indent + "  ", depth + 1, rng.random() < 0.4)
+                else:  # on the line of the dash, where no comment stands before it
+                    items(indent + "  ", depth + 1, rng.random() < 0.4)
+                    if lines[at].strip().startswith("#") or not lines[at]:
+                        lines.insert(at, head.rstrip())
+                    else:
+                        lines[at] = head + lines[at].lstrip()
             else:
                 value = rng.choice(("v", "v", "'q'", "[v, w]", "{x: v, z: w}"))
                 lines.append(f"{head}{'' if in_list else ' '}{value}{rng.choice(('', '', ' # secret'))}")

@@ -119,3 +119,19 @@ def test_a_number_that_would_fill_the_memory(team: Repo, cli: Cli) -> None:
     team.write("f.json", "{}")
     done = cli("encrypt", "-i", "f.json")
     assert (done.code, "no indentation for people" in done.stderr) == (1, True)
+
+
+@pytest.mark.parametrize("indent", [1, 3, 6])
+def test_a_new_mapping(indent: int, team: Repo, cli: Cli, sops: str) -> None:
+    """Where the text has none that shows how far it is indented; where it has one, that counts."""
+    rules(team, f"{{yaml: {{indent: {indent}}}, json: {{indent: {indent}}}}}")
+    for name, text in (("f.yaml", "a: x\n"), ("f.json", "{\n}\n")):
+        team.write(name, text)
+        cli("encrypt", "-i", name).ok()
+        cli("set", name, '["b"]', '{"c": {"d": "e"}, "l": ["m"]}').ok()
+        plain = cli("decrypt", name).ok().stdout
+        assert plain.rstrip("\n") == run(sops, "decrypt", name).rstrip("\n")
+    team.write("g.yaml", "a:\n    b: x\n")
+    cli("encrypt", "-i", "g.yaml").ok()
+    cli("set", "g.yaml", "c.d", "z").ok()
+    assert cli("decrypt", "g.yaml").ok().stdout == "a:\n    b: x\nc:\n    d: z\n"

@@ -140,13 +140,15 @@ class Format:
 
     Of values in a plaintext:
     set_value: the text with a value at a path. unset_value: the text without one. Both keep every other byte (see
-    `text.patch`). blank: how a new file of this path begins in an editor.
+    `text.patch`). set_indented: the first with a number of spaces a level. blank: how a new file of this path begins in
+    an editor.
 
     refusal: for a plaintext whose encryption does not give it back, the reason that the format knows, or None.
     """
 
     __slots__ = (
         "_indented",
+        "_set_indented",
         "blank",
         "carried",
         "comment",
@@ -198,6 +200,7 @@ class Format:
         keeps_mark: bool = False,
         refusal: Callable[[str], SyntaxRefused | None] = lambda _: None,
         indented: Callable[[str, int], Placement] | None = None,
+        set_indented: Callable[[str, Path, object, int], str] | None = None,
     ) -> None:
         self.name = name
         self.scan = scan
@@ -223,6 +226,7 @@ class Format:
         self.refusal = refusal
         self.indent: int | None = None
         self._indented = indented
+        self._set_indented = set_indented
 
     def __repr__(self) -> str:
         return f"<Format {self.name}>"
@@ -238,6 +242,9 @@ class Format:
         made = copy(self)
         made.indent = indent
         made.placement = lambda text: indented(text, indent)
+        set_indented = self._set_indented
+        if set_indented is not None:
+            made.set_value = lambda text, path, value: set_indented(text, path, value, indent)
         return made
 
     def _no_value(self, text: str, path: Path, value: object = None) -> str:

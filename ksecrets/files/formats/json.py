@@ -67,10 +67,10 @@ def entry(tree: Mapping[str, Tree], text: str, top: int, place: int, indent: int
     return "\n".join(" " * (indent * (len(line) - len(line.lstrip("\t")))) + line.lstrip("\t") for line in lines)
 
 
-def _set_value(text: str, path: Path, value: object) -> str:
+def _set_value(text: str, path: Path, value: object, indent: int = 2) -> str:
     from ksecrets.text.jsonpatch import set_value
 
-    return set_value(text, path, value)
+    return set_value(text, path, value, indent=indent)
 
 
 def _unset_value(text: str, path: Path) -> str:
@@ -96,6 +96,7 @@ JSON = Format(
     keeps_its_meaning=keeps_its_meaning,
     restored=restored,
     set_value=_set_value,
+    set_indented=_set_value,
     unset_value=_unset_value,
     blank=lambda _: "{\n}\n",
 )

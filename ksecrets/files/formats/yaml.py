@@ -27,7 +27,7 @@ class _Placement:
 
     def __init__(self, body: str, indent: int = 4) -> None:
         self._body = body
-        self._indent = indent if 2 <= indent <= 9 else 2  # go-yaml, emitterc.go
+        self._indent = _bounded(indent)
         self._comments: list[tuple[int, int]] = []
         self._brace: int | None = None
         self._column = 0
@@ -69,6 +69,11 @@ class _Placement:
         return block.in_mapping(lines, self._column, newline, "x" if self._follows else "")
 
 
+def _bounded(indent: int) -> int:
+    """What go-yaml makes of an indentation. Source: emitterc.go."""
+    return indent if 2 <= indent <= 9 else 2
+
+
 def _cut(text: str, node: Node, own_document: bool) -> tuple[int, int, bool]:
     start, end = block.cut(text, node, own_document)
     return start, end, not (node.frame.flow or own_document or not block.begins_line(text, node.start))
@@ -80,10 +85,10 @@ def _watch(reasons: list[str]) -> Watch:
     return Watch(reasons)
 
 
-def _set_value(text: str, path: Path, value: object) -> str:
+def _set_value(text: str, path: Path, value: object, indent: int = 2) -> str:
     from ksecrets.text.patch import set_value
 
-    return set_value(text, path, value)
+    return set_value(text, path, value, indent=_bounded(indent))
 
 
 def _unset_value(text: str, path: Path) -> str:
@@ -119,6 +124,7 @@ YAML = Format(
     keeps_its_meaning=keeps_its_meaning,
     restored=restored,
     set_value=_set_value,
+    set_indented=_set_value,
     unset_value=_unset_value,
     blank="# {}: every value that is saved here is encrypted\n".format,
     list_comments=True,

@@ -303,6 +303,25 @@ EXTREMES = {
 }  # fmt: skip
 
 
+def test_the_keys_on_a_path_have_an_end() -> None:
+    """At 500 levels, each level would hold the keys of all above it: 10 MB of text, 2.5 GB of memory; and beside every
+    value they are authenticated once more."""
+    long = "x" * (yaml.MAX_PATH - 1)
+    assert [node.aad() for node in scalars(f"? {long}\n: {{a: 1}}\n") if node.key] == [f"{long}:a:"]
+    for text in (f"? {long}x\n: {{a: 1}}\n", f"? {long[:-2]}\n:\n  bc: [1]\n"):
+        with pytest.raises(SyntaxRefused, match="below keys of more than 10000 characters"):
+            list(yaml.scan(text))
+
+
+def test_the_text_of_a_key_that_is_no_scalar_has_an_end() -> None:
+    """It stands in that of every key around it: 400 levels of 2,000 characters took 800 MB."""
+    inner = "{a: b}"
+    for _ in range(8):
+        inner = f"{{? {inner} : {'v' * 2000}}}"
+    with pytest.raises(SyntaxRefused, match="a key that is no scalar, of more than 10000 characters"):
+        list(yaml.scan(f"? {inner}\n: x\n"))
+
+
 @pytest.mark.parametrize("name", EXTREMES)
 def test_extremes_end_within_bounds(name: str) -> None:
     """A process of its own: no crash of the parser, no RecursionError, no run away in time or memory."""
