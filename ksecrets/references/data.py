@@ -28,7 +28,8 @@ def mapping_of(text: str, reference: Reference) -> object:
 
     if text.lstrip()[:1] == "{":
         try:
-            return json.loads(text, parse_constant=_no_number)  # with pairs of surrogates, which YAML has not
+            # It has pairs of surrogates, which YAML has not.
+            return json.loads(text, parse_constant=_finite, parse_float=_finite)
         except (ValueError, RecursionError):
             pass  # a flow mapping of YAML
     try:
@@ -38,8 +39,12 @@ def mapping_of(text: str, reference: Reference) -> object:
     raise SyntaxRefused(f"what a reference to {reference.service} names is no YAML, and #/KEY asks for a value in it")
 
 
-def _no_number(word: str) -> object:
-    raise ValueError(word)
+def _finite(word: str) -> float:
+    """A number of JSON; ValueError for what JSON could not say again."""
+    number = float(word)
+    if number - number != 0:  # infinity or NaN
+        raise ValueError("no finite number")
+    return number
 
 
 def _without_tag(event: Any) -> Any:

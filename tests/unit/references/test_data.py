@@ -53,6 +53,7 @@ def test_a_value_has_the_type_that_vals_gives(source: str, value: object) -> Non
 def test_json_as_sops_writes_it() -> None:
     assert mapping_of('{\n\t"k": "\\ud83d\\ude00",\n\t"n": 1.0\n}', REFERENCE) == {"k": "\U0001f600", "n": 1.0}
     assert mapping_of("{k: [yes]}\n", REFERENCE) == {"k": ["yes"]}
+    assert mapping_of('{"k": 1e400, "n": NaN}', REFERENCE) == {"k": "1e400", "n": "NaN"}
 
 
 @pytest.mark.parametrize("text", ["a: [", "{" * 100_000, '{"k": ' * 5000, "a: 1\n---\nb: 2\n", "a: &a [*a]\n"])
