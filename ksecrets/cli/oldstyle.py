@@ -36,7 +36,9 @@ def rewritten(words: Sequence[str], commands: Collection[str], exists: bool) -> 
     if any(word in commands for word in (words[: found[0][0]] if found else words)):
         return None
     if not found:
-        # `sops FILE` is `sops edit FILE`.
+        # `sops FILE` is `sops edit FILE`. Anything before the file but options is a command that there is not.
+        if len(words) > 1 and not words[0].startswith("-"):
+            return None
         return ["edit", *words] if exists or words[-1].endswith(_ENDS) else None
     if not words[0].startswith("-"):
         return None

@@ -19,6 +19,7 @@ from ksecrets.operations.reading import refuse_vanished_rules
 from ksecrets.operations.rewrap.workers import WORTH_IT, processes, spread
 from ksecrets.operations.session import Place, Session
 from ksecrets.operations.wanted import NO_FILE, YAML, Wanted
+from ksecrets.storage.missing import missing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ class _Check:
                 if self.rules_hold(os.path.dirname(path) or "."):
                     files.append((path, True))
             else:
-                raise KsecretsError("no such file", file=path)
+                raise missing(path)
         self.look_at(files, progress)
         self.same_data_keys()
         self.lost_seals()
@@ -118,6 +119,8 @@ class _Check:
                 if not done.verified:
                     report.unverified.append(done.path)
         report.files = len(self._done)
+        if not report.files and not report.findings and all(place.rules is None for place in self._tops.values()):
+            self.session.note("nothing was checked: there is no .ksecrets.yaml here, and no file that is encrypted")
         report.findings.sort(key=lambda finding: (finding.file, finding.line or 0))
         report.unverified.sort()
         return report

@@ -119,6 +119,8 @@ def open_file(
             raise SyntaxRefused(
                 "holds conflict markers of git", file=place.path, line=line, hint=FINISH_MERGE
             ) from None
+        if isinstance(error, Tampered) and not error.hint:
+            error.hint = "it is cut short or was changed by hand: restore its last good version, such as from git"
         raise error.at(place.path) from None
     except KsecretsError as error:
         raise error.at(place.path) from None
@@ -181,9 +183,12 @@ def refuse_vanished_rules(place: Place, session: Session) -> None:
         return
     ref = session.trusted_ref(place)
     if ref is not None and repository.blob(f"{ref}:.ksecrets.yaml") is not None:
+        from ksecrets.operations.wanted import NO_FILE
+
+        named = os.path.basename(place.path) != NO_FILE
         raise ConfigError(
             f".ksecrets.yaml is missing here, and {ref} has one",
-            file=place.path,
+            file=place.path if named else os.path.dirname(place.path) or os.curdir,
             hint=f"git checkout {ref} -- .ksecrets.yaml",
         )
 

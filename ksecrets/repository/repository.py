@@ -99,6 +99,8 @@ class Repository:
             code, out, _ = self._try("rev-parse", "--verify", "--quiet", "--end-of-options", revision + "^{commit}")
             if code == 0:
                 return out.decode("ascii").strip()
+        if revision == "HEAD":
+            raise KsecretsError("this repository has no commit yet", file=self.top, hint="git commit, then again")
         raise KsecretsError(f"{revision!r} is no commit of this repository", hint="name a branch, a tag or a commit id")
 
     def has_commit(self) -> bool:

@@ -134,7 +134,8 @@ def revoke(text: str, name: str, environments: Sequence[str] | None = None) -> s
     """
     before = parse(text)
     if name not in before.recipients and name not in before.pending:
-        hint = nearest(name, (*before.recipients, *before.pending))
+        known = (*before.recipients, *before.pending)
+        hint = nearest(name, known) or f"there are: {', '.join(known)}"
         raise ConfigError(f"no recipient is called {short(name)}", file=FILE, hint=hint)
     chosen = list(before.environments) if environments is None else list(environments)
     for each in chosen:
@@ -198,7 +199,7 @@ def environment_of(config: Config, name: str) -> Environment:
     """An environment by its name. Raises ConfigError with the nearest one."""
     found = config.environments.get(name)
     if found is None:
-        hint = nearest(name, config.environments)
+        hint = nearest(name, config.environments) or f"there are: {', '.join(config.environments)}"
         raise ConfigError(f"no environment is called {short(name)}", file=config.file, hint=hint)
     return found
 

@@ -75,7 +75,12 @@ def decoded(raw: bytes, path: str) -> str:
     except UnicodeDecodeError as error:
         at = error.start
     # Raised out here, because the decoder's error holds all bytes of the file.
-    raise SyntaxRefused(f"not UTF-8 text (byte {at})", file=path, line=raw.count(b"\n", 0, at) + 1)
+    raise SyntaxRefused(
+        f"not UTF-8 text (byte {at})",
+        file=path,
+        line=raw.count(b"\n", 0, at) + 1,
+        hint="convert it, such as with iconv; or is it a binary file (--input-type binary)?",
+    )
 
 
 def replace(path: str, content: str | bytes, *, expected: Source | None = None) -> tuple[str, ...]:
@@ -90,8 +95,9 @@ def replace(path: str, content: str | bytes, *, expected: Source | None = None) 
         target = os.path.realpath(path, strict=True)
         before = os.stat(target)
     except FileNotFoundError:
-        dangling = os.path.islink(path)
-        raise KsecretsError("a symbolic link to nothing" if dangling else "no such file", file=path) from None
+        from ksecrets.storage.missing import missing
+
+        raise missing(path) from None
     except OSError as error:
         raise explained(error, path, "cannot be written") from None
     if not stat.S_ISREG(before.st_mode):
@@ -351,8 +357,6 @@ _REASONS = {
     errno.EIO: "the disk reports an error",
 }
 _WHOLE_MESSAGES = {
-    errno.ENOENT: "no such file",
-    errno.EISDIR: "is a directory",
     errno.ENOTDIR: "a part of its path is not a directory",
     errno.ELOOP: "a symbolic link that leads back to itself",
 }
@@ -361,6 +365,13 @@ _WHOLE_MESSAGES = {
 def explained(error: OSError, path: str, what: str) -> KsecretsError:
     """The error for the user: `what` went wrong (``cannot be read``) with the file at `path`, and why."""
     code = error.errno or 0
+    if code == errno.ENOENT:
+        from ksecrets.storage.missing import missing
+
+        return missing(path)
+    if code == errno.EISDIR:
+        files = os.path.normpath(os.path.join(path, "*.yaml"))
+        return KsecretsError("is a directory", file=path, hint=f"name files, such as {files}")
     if code in _WHOLE_MESSAGES:
         return KsecretsError(_WHOLE_MESSAGES[code], file=path)
     reason = _REASONS.get(code) or os.strerror(code).lower()

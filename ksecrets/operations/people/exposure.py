@@ -108,7 +108,7 @@ def exposure(name: str, *, path: str = ".", session: Session | None = None) -> E
         raise ConfigError("this is not a git repository: there is no history to look at", file=found.file)
     known = keys_of(name, found)
     if not known:
-        hint = nearest(name, found.config.recipients)
+        hint = nearest(name, found.config.recipients) or f"there are: {', '.join(found.config.recipients)}"
         raise ConfigError(f"{visible(name)} was never a recipient", file=FILE, hint=hint)
     past = Past(found.repository)
     result = Exposure(name, known.values(), shallow=past.shallow)

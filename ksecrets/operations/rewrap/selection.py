@@ -9,6 +9,7 @@ from ksecrets.errors import KsecretsError, UsageError
 from ksecrets.files import formats
 from ksecrets.operations.reading import refuse_vanished_rules
 from ksecrets.operations.wanted import NO_FILE, YAML
+from ksecrets.storage.missing import missing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def select(
     for path in paths or [_around(session)]:
         named = not os.path.isdir(path)
         if named and not os.path.lexists(path):
-            raise KsecretsError("no such file", file=path)
+            raise missing(path)
         top = session.place(path if named else os.path.join(path, NO_FILE))
         if top.rules is not None and top.rules.kind == "ksecrets":
             known.update(top.rules.config.environments)  # type: ignore[union-attr]

@@ -30,6 +30,7 @@ NAMES = {command.words[0] for command in COMMANDS}
         ("--help", None),
         ("", None),
         ("decyrpt -d x", None),
+        ("decyrpt a.yaml", None),
     ],
 )
 def test_the_command_comes_in_front(line: str, new: str | None) -> None:

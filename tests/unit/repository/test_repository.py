@@ -201,7 +201,7 @@ def test_a_repository_without_a_commit(git: Repository, repo: Repo) -> None:
     assert git.index_blob("f") == b"x"
     assert git.trusted_ref() is None
     assert git.ls_files() == ["f"]
-    with pytest.raises(KsecretsError, match="'HEAD' is no commit"):
+    with pytest.raises(KsecretsError, match="this repository has no commit yet"):
         git.changed("HEAD", WORKTREE)
     ((status, old, new, old_id, new_id),) = git.changed(EMPTY, INDEX)
     assert (status, old, new, old_id) == ("A", None, "f", None)

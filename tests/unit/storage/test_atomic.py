@@ -68,7 +68,7 @@ def test_read_refuses_what_is_not_utf8(tmp_path: Path, raw: bytes, byte: int, li
     path.write_bytes(raw)
     with pytest.raises(SyntaxRefused) as caught:
         atomic.read(str(path))
-    assert str(caught.value) == f"{path}:{line}: not UTF-8 text (byte {byte})"
+    assert str(caught.value).split("\n")[0] == f"{path}:{line}: not UTF-8 text (byte {byte})"
 
 
 def test_an_error_of_read_does_not_carry_the_bytes(tmp_path: Path) -> None:
@@ -94,7 +94,7 @@ def test_read_of_nothing_a_folder_and_a_loop(tmp_path: Path) -> None:
         path = os.path.join(tmp_path, name)
         with pytest.raises(KsecretsError) as caught:
             atomic.read(path)
-        assert str(caught.value) == f"{path}: {message}"
+        assert str(caught.value).split("\n")[0] == f"{path}: {message}"
 
 
 # -- replace -----------------------------------------------------------------------------------------------------------
