@@ -165,6 +165,7 @@ class RemoteKey:
         if failed is not None:
             raise self._named(ServiceFailed(failed.message, reason=failed.reason, hint=failed.hint), known=True)
         deadline = time.monotonic() + self.access.seconds
+        first: ServiceFailed | None = None
         for number in range(_ATTEMPTS):
             try:
                 # half of it at most, so that a question that was lost on the way is asked once more
@@ -172,9 +173,11 @@ class RemoteKey:
             except ServiceFailed as error:
                 wait = pause(number)
                 if error.again and number + 1 < _ATTEMPTS and time.monotonic() + wait < deadline:
+                    first = first or error
                     time.sleep(wait)
                     continue
-                raise self._named(error) from None
+                # that there was no time for another attempt says less than why there had to be one
+                raise self._named(first if first is not None and error.reason == "timeout" else error) from None
         raise AssertionError("the last attempt returns or raises")
 
     def _named(self, error: ServiceFailed, *, known: bool = False) -> ServiceFailed:

@@ -113,6 +113,18 @@ class RemoteContract(ServiceContract):
         assert again.value.reason == "timeout"
         self.says(again.value, warm[0])
 
+    def test_why_it_was_tried_again_is_what_is_said(
+        self, proxy: Faulty, warm: tuple[RemoteKey, Stanza], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """And not that there was no time for one more attempt."""
+        monkeypatch.setattr("ksecrets.keys.remote.pause", lambda number: 0.01)
+        proxy.faults = [status(503, b"busy")]
+        proxy.always = hang
+        with pytest.raises(ServiceFailed) as caught:
+            warm[0].open(warm[1].enc)
+        assert caught.value.reason == "unavailable"
+        self.says(caught.value, warm[0])
+
     def test_nobody_listens(self, warm: tuple[RemoteKey, Stanza]) -> None:
         key = self.again(warm[0], f"http://127.0.0.1:{free_port()}")
         with pytest.raises(ServiceFailed) as caught:
