@@ -7,6 +7,7 @@ import json
 import math
 import os
 import resource
+import threading
 import time
 from collections.abc import Iterator
 
@@ -33,6 +34,7 @@ class Kms:
     """A stand-in that answers `Encrypt` and `Decrypt` at once, or after a while. It keeps count, and no secrets."""
 
     def __init__(self) -> None:
+        self.lock = threading.Lock()
         self.latency = 0.0
         self.asked = {"Encrypt": 0, "Decrypt": 0}
         self.denied: set[str] = set()
@@ -40,12 +42,14 @@ class Kms:
 
     def __call__(self, proxy: Faulty, _handler: object, request: Request, _ask: object) -> Answer:
         action = request.headers["x-amz-target"].rpartition(".")[2]
-        self.asked[action] += 1
-        self.under_way += 1
-        self.most = max(self.most, self.under_way)
+        with self.lock:
+            self.asked[action] += 1
+            self.under_way += 1
+            self.most = max(self.most, self.under_way)
         if self.latency:
             time.sleep(self.latency)
-        self.under_way -= 1
+        with self.lock:
+            self.under_way -= 1
         question = json.loads(request.body)
         if question["KeyId"] in self.denied:
             proxy.seen.clear()
