@@ -662,8 +662,10 @@ def test_a_pgp_key_from_the_cluster(shop: Shop, pgp: Pgp, monkeypatch: pytest.Mo
 # -- many at once, and killed ------------------------------------------------------------------------------------------
 
 
-def test_fifty_at_once_in_one_checkout(shop: Shop) -> None:
-    """All get the right values, and nothing appears beside the sources (helm-secrets: #381)."""
+def test_fifty_at_once_in_one_checkout(shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All get the right values; nothing appears beside the sources (helm-secrets: #381), nor as a temporary file."""
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
     before = sorted(str(path) for path in shop.folder.rglob("*"))
     wanted = shop("secrets", "template", "r", "app", "-f", SECRETS, "-f", MORE).stdout
     argv = [shop.helm, "secrets", "template", "r", "app", "-f", SECRETS, "-f", MORE]
@@ -676,6 +678,7 @@ def test_fifty_at_once_in_one_checkout(shop: Shop) -> None:
         done = list(pool.map(one, range(50)))
     assert done == [(0, wanted)] * 50
     assert sorted(str(path) for path in shop.folder.rglob("*")) == before
+    assert not list((tmp_path / "tmp").iterdir())
 
 
 def test_killed_at_any_moment_nothing_is_left(
