@@ -105,7 +105,9 @@ def replace(path: str, content: str | bytes, *, expected: Source | None = None) 
         raise KsecretsError("is a directory" if folder else "not a regular file", file=path)
     # A rename asks only for the folder's permission; a file that is read-only should stay as it is.
     if not os.access(target, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
-        raise KsecretsError("cannot be written: the file is read-only", file=path)
+        if hasattr(os, "statvfs") and os.statvfs(target).f_flag & os.ST_RDONLY:
+            raise explained(OSError(errno.EROFS, ""), path, "cannot be written")
+        raise KsecretsError("cannot be written: the file is read-only", file=path, hint=f"chmod u+w {path}")
 
     staged = Staged(path, target, _write_temporary(target, path, data, 0o600, before, sync=pending is None), expected)
     if pending is None:

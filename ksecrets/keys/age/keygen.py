@@ -60,12 +60,12 @@ def write_new(path: str, identity: NewIdentity) -> None:
     except FileExistsError:
         raise ConfigError("this file exists, and may hold a key that is needed", file=path) from None
     except OSError as error:
-        raise KsecretsError(f"cannot be written: {error.strerror}", file=path) from None
+        raise KsecretsError(f"cannot be written: {str(error.strerror).lower()}", file=path) from None
     try:
         _write(descriptor, identity.text)
     except OSError as error:
         os.unlink(path)
-        raise KsecretsError(f"cannot be written: {error.strerror}", file=path) from None
+        raise KsecretsError(f"cannot be written: {str(error.strerror).lower()}", file=path) from None
     finally:
         os.close(descriptor)
 
@@ -79,7 +79,7 @@ def add_to(path: str, identity: NewIdentity) -> None:
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | _FLAGS, 0o600)
     except OSError as error:
-        raise KsecretsError(f"cannot be written: {error.strerror}", file=path) from None
+        raise KsecretsError(f"cannot be written: {str(error.strerror).lower()}", file=path) from None
     try:
         _lock(descriptor)
         status = os.fstat(descriptor)
@@ -96,7 +96,7 @@ def add_to(path: str, identity: NewIdentity) -> None:
             os.ftruncate(descriptor, size)
             raise
     except OSError as error:
-        raise KsecretsError(f"cannot be written: {error.strerror}", file=path) from None
+        raise KsecretsError(f"cannot be written: {str(error.strerror).lower()}", file=path) from None
     finally:
         os.close(descriptor)
 

@@ -559,6 +559,17 @@ def test_write_to_a_pipe(tmp_path: Path) -> None:
         os.close(reader)
 
 
+def test_a_read_only_file_system_is_not_taken_for_a_read_only_file(
+    target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Facts:
+        f_flag = os.ST_RDONLY
+
+    monkeypatch.setattr(os, "access", lambda *_, **__: False)
+    monkeypatch.setattr(os, "statvfs", lambda _: Facts)
+    refused(target, "cannot be written: the file system is read-only")
+
+
 def test_many_files_together_are_synced_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each file is synced before its rename, as ever; the folders at the end, each once."""
     done: list[str] = []
