@@ -68,7 +68,7 @@ def test_adding_keeps_what_is_there(tmp_path: Path) -> None:
 
 def full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     def fsync(descriptor: int) -> None:
-        raise OSError(28, "No space left on device")
+        raise OSError(28, "no space left on device")
 
     monkeypatch.setattr(keygen.os, "fsync", fsync)
 
@@ -77,9 +77,9 @@ def test_a_full_disk_leaves_everything_as_it_was(tmp_path: Path, monkeypatch: py
     old = keygen.generate()
     keygen.write_new(str(tmp_path / "old"), old)
     full_disk(monkeypatch)
-    with pytest.raises(KsecretsError, match="No space left"):
+    with pytest.raises(KsecretsError, match="no space left"):
         keygen.write_new(str(tmp_path / "new"), keygen.generate())
-    with pytest.raises(KsecretsError, match="No space left"):
+    with pytest.raises(KsecretsError, match="no space left"):
         keygen.add_to(str(tmp_path / "old"), keygen.generate())
     assert not (tmp_path / "new").exists()
     assert (tmp_path / "old").read_text() == old.text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -99,6 +100,28 @@ def test_an_exception_leaves_everything_as_it_was(files: list[Path]) -> None:
     assert not _left_over(files)
     atomic.replace(str(files[0]), "new")
     assert files[0].read_text() == "new"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
+@pytest.mark.parametrize("renames", range(4))
+def test_a_kill_leaves_each_file_old_or_new(renames: int, files: list[Path]) -> None:
+    pid = os.fork()
+    if pid == 0:
+        rename, left = os.replace, [renames]
+
+        def put(source: str, target: str) -> None:
+            if not left[0]:
+                os.kill(os.getpid(), signal.SIGKILL)
+            left[0] -= 1
+            rename(source, target)
+
+        os.replace = put
+        with Staging():
+            for path in files:
+                atomic.replace(str(path), "new")
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == (-signal.SIGKILL if renames < 3 else 0)
+    assert [path.read_text() for path in files] == ["new"] * renames + ["old"] * (3 - renames)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="syncfs is Linux's")
