@@ -115,7 +115,7 @@ def test_a_kill_leaves_each_file_old_or_new(renames: int, files: list[Path]) -> 
             left[0] -= 1
             rename(source, target)
 
-        os.replace = put
+        os.replace = put  # type: ignore[assignment]
         with Staging():
             for path in files:
                 atomic.replace(str(path), "new")
