@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from tests.verified import last_sum, sum_of, with_row
+from tests.verified import PAGE, last_sum, sum_of, with_row
 
 LOG = """# Long runs
 
@@ -23,6 +23,13 @@ And more.
 
 | a |
 """
+
+
+def test_the_log_is_of_these_sources() -> None:
+    assert last_sum(PAGE.read_text(encoding="utf-8")) == sum_of(), (
+        "ksecrets/keys is not what the last line of docs/verification.md, Key services, was made with: "
+        "./dev test --services runs them and adds a line"
+    )
 
 
 def test_a_sum_is_of_contents_and_of_nothing_else(tmp_path: Path) -> None:
