@@ -83,6 +83,11 @@ def seal_text(
     else:
         sealed = _Writing(plaintext.removeprefix(mark), data_key, metadata, format, comments, old_tokens or {}).run()
         sealed.text = mark + sealed.text
+        if len(plaintext) > _LARGE:
+            # The pass leaves a cycle that holds all of its pieces, and the next one needs as much again.
+            import gc
+
+            gc.collect()
     try:
         line = None
         again = open_text(sealed.text, data_key_for=lambda _: data_key, format=format, require_seal=True).plaintext
