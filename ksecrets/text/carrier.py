@@ -71,7 +71,7 @@ def fits(style: str, value: str) -> bool:
         return True
     if value[0] in " \n\t":
         return False
-    return style == LITERAL or not ("\n\n" in value.rstrip("\n") or "\n " in value or "\n\t" in value)
+    return style == LITERAL or not ("\n\n" in value or "\n " in value or "\n\t" in value)
 
 
 def _visible(value: str) -> bool:

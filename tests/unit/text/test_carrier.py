@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ksecrets.errors import SyntaxRefused
@@ -79,6 +79,7 @@ def test_predicted_sources(style: str, kind: str, value: str, source: str) -> No
 TEXTS = st.text(st.sampled_from("ab '\"\\\n\t#:-\r\x85\u2028é\0😀\u00a0\ufeff"), max_size=12)
 
 
+@example(FOLDED, ":\n\n", "  ")
 @given(st.sampled_from([SINGLE, DOUBLE, LITERAL, FOLDED]), TEXTS, st.sampled_from(["  ", " ", "      "]))
 def test_what_fits_means_its_value_wherever_it_stands(style: str, value: str, indent: str) -> None:
     """The property that keeps anybody from changing a value by changing quotes, header or indentation."""
@@ -107,6 +108,7 @@ def test_what_fits_means_its_value_wherever_it_stands(style: str, value: str, in
         (LITERAL, "a\rb"),
         (FOLDED, "a\n b"),
         (FOLDED, "a\n\nb"),
+        (FOLDED, "a\n\n"),
         (FOLDED, "a\n\tb"),
         (FOLDED, " a"),
     ],
