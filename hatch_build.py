@@ -1,8 +1,9 @@
 """The build of a wheel: the modules that see every value of a file are compiled, where a C compiler is at hand.
 
 They are ordinary typed Python, and mypyc translates them as they stand: a megabyte of dense values is then decrypted in
-half the time (docs/adr/0017). Without a compiler, or with KSECRETS_PURE=1, the wheel is pure Python and does the same;
-an editable install always is. KSECRETS_PURE=0 makes a compiler that fails an error, for wheels that are published.
+two thirds of the time (docs/adr/0017). Without a compiler, or with KSECRETS_PURE=1, the wheel is pure Python and does
+the same; an editable install always is. KSECRETS_PURE=0 makes a compiler that fails an error, for wheels that are
+published.
 """
 
 from __future__ import annotations
