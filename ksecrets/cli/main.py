@@ -30,19 +30,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         _collect_seldom()
     if words in (["--version"], ["version"]):
         code = guarded(version)
-    elif argv is not None:
-        sys.excepthook = _hook
-        code = guarded(lambda: _run(words, given=True))
     else:
-        from ksecrets.cli import modules
+        known = None
+        if argv is None:
+            from ksecrets.cli import modules
 
-        found = modules.use()
+            known = modules.use()
         sys.excepthook = _hook
-        code = guarded(lambda: _run(words, given=False))
-        from ksecrets import lean
-
-        if found is not None and lean.ON:
-            found.save()
+        code = guarded(lambda: _run(words, given=argv is not None))
+        if known is not None:
+            known.save()
     if argv is None:
         _leave(code)
     return code

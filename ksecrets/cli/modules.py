@@ -15,6 +15,8 @@ from marshal import dumps, loads
 from os import path as paths
 from os import stat
 
+from ksecrets import lean
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -82,11 +84,13 @@ class Modules:
         return None
 
     def save(self) -> None:
-        """Write the file anew where a module was missing in it. Never fails: without it, all is as it was."""
+        """Write the file anew where a hot command missed a module in it. Never fails: without it, all is as it was."""
+        if not (self._missed and lean.ON) or sys.dont_write_bytecode:
+            return
         from os import O_CREAT, O_EXCL, O_WRONLY, W_OK, access, close, getpid, replace, unlink, write
         from os import open as open_file
 
-        if not self._missed or sys.dont_write_bytecode or not access(paths.dirname(self._file), W_OK):
+        if not access(paths.dirname(self._file), W_OK):
             return
         entries = dict(self._entries)
         for name in list(sys.modules):
