@@ -15,8 +15,6 @@ from marshal import dumps, loads
 from os import path as paths
 from os import stat
 
-from ksecrets import lean
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -85,6 +83,8 @@ class Modules:
 
     def save(self) -> None:
         """Write the file anew where a hot command missed a module in it. Never fails: without it, all is as it was."""
+        from ksecrets import lean  # out of the file itself, where it has it
+
         if not (self._missed and lean.ON) or sys.dont_write_bytecode:
             return
         from os import O_CREAT, O_EXCL, O_WRONLY, W_OK, access, close, getpid, replace, unlink, write
