@@ -9,6 +9,7 @@ published.
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -28,6 +29,7 @@ class CompileHook(BuildHookInterface[Any]):
     """Puts the compiled modules beside their sources in the wheel."""
 
     PLUGIN_NAME = "custom"
+    work: Path | None = None
 
     def dependencies(self) -> list[str]:
         """What the build needs for this, beside hatchling."""
@@ -37,8 +39,9 @@ class CompileHook(BuildHookInterface[Any]):
         """Compile, and tell the wheel that it is for this Python and this machine alone."""
         if version == "editable" or self._pure():
             return
+        self.work = Path(tempfile.mkdtemp(prefix="ksecrets-build-"))
         try:
-            built = compiled(Path(self.root), Path(tempfile.mkdtemp(prefix="ksecrets-build-")))
+            built = compiled(Path(self.root), self.work)
         except (Exception, SystemExit) as error:
             if os.environ.get("KSECRETS_PURE") == "0":
                 raise
@@ -47,6 +50,11 @@ class CompileHook(BuildHookInterface[Any]):
         build_data["pure_python"] = False
         build_data["infer_tag"] = True
         build_data["force_include"].update({str(path): name for name, path in built.items()})
+
+    def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
+        """Take away what was built, which is in the wheel now."""
+        if self.work is not None:
+            shutil.rmtree(self.work, ignore_errors=True)
 
     @staticmethod
     def _pure() -> bool:
