@@ -1,14 +1,15 @@
 """What libyaml sees in a text, as PyYAML's C parser says it: by calling a class of this name with these arguments.
 
 The shapes are those of `yaml.events`, which stand in for these wherever another user of PyYAML was first (see
-`libyaml`). A parser makes 90,000 of them for a dense megabyte, so here they are classes that mypyc compiles.
+`libyaml`, and `ours`). A parser makes 90,000 of them for a dense megabyte, so here they are classes that mypyc
+compiles, and whoever asks `isinstance` first reads their fields at the price of a load.
 """
 
 from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Final
 
 
 class Event:
@@ -69,7 +70,7 @@ class AliasEvent(Event):
 
     __slots__ = ("anchor",)
 
-    def __init__(self, anchor: Any, start_mark: Any = None, end_mark: Any = None) -> None:
+    def __init__(self, anchor: str, start_mark: Any = None, end_mark: Any = None) -> None:
         self.anchor = anchor
         self.start_mark = start_mark
         self.end_mark = end_mark
@@ -85,13 +86,13 @@ class ScalarEvent(Event):
 
     def __init__(
         self,
-        anchor: Any,
-        tag: Any,
+        anchor: str | None,
+        tag: str | None,
         implicit: Any,
-        value: Any,
+        value: str,
         start_mark: Any = None,
         end_mark: Any = None,
-        style: Any = None,
+        style: str = "",
     ) -> None:
         self.anchor = anchor
         self.tag = tag
@@ -109,8 +110,8 @@ class CollectionStartEvent(Event):
 
     def __init__(
         self,
-        anchor: Any,
-        tag: Any,
+        anchor: str | None,
+        tag: str | None,
         implicit: Any,
         start_mark: Any = None,
         end_mark: Any = None,
@@ -146,3 +147,25 @@ class MappingEndEvent(Event):
     """A mapping ends."""
 
     __slots__ = ()
+
+
+_CLASSES: Final[dict[str, type[Event]]] = {
+    cls.__name__: cls
+    for cls in (
+        StreamStartEvent,
+        StreamEndEvent,
+        DocumentStartEvent,
+        DocumentEndEvent,
+        AliasEvent,
+        ScalarEvent,
+        SequenceStartEvent,
+        SequenceEndEvent,
+        MappingStartEvent,
+        MappingEndEvent,
+    )
+}
+
+
+def ours(event: Any) -> Event:
+    """An event of PyYAML's own class as one of ours; ours as it is."""
+    return event if isinstance(event, Event) else _CLASSES[type(event).__name__](**vars(event))

@@ -10,6 +10,19 @@ from __future__ import annotations
 
 from ksecrets.errors import KsecretsError, SyntaxRefused
 from ksecrets.text import libyaml
+from ksecrets.text.events import (
+    AliasEvent,
+    CollectionStartEvent,
+    DocumentEndEvent,
+    DocumentStartEvent,
+    Event,
+    MappingEndEvent,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    StreamEndEvent,
+    ours,
+)
 from ksecrets.text.node import (
     ALIAS,
     BLOCK,
@@ -31,7 +44,7 @@ from ksecrets.text.spans import comment_nodes, end_of_block_scalar, header_comme
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from typing import Any, Final
 
 BLOCK_KEY: Final = "sops"
@@ -42,30 +55,7 @@ MAX_PATH: Final = 10_000
 """Characters of the keys that a collection stands below, and of the text that is made of a key that is no scalar: every
 level and every value has them all, so that a small file could fill the memory."""
 
-# What the loop below does with an event, by the name of its class (whose identity depends on how yaml was imported).
-_KIND_OF_EVENT: Final = {
-    "ScalarEvent": SCALAR,
-    "AliasEvent": ALIAS,
-    "MappingStartEvent": MAP,
-    "SequenceStartEvent": LIST,
-    "MappingEndEvent": END,
-    "SequenceEndEvent": END,
-    "DocumentStartEvent": DOCUMENT,
-    "DocumentEndEvent": DOCUMENT_END,
-    "StreamStartEvent": -1,
-    "StreamEndEvent": -1,
-}
-
-
 _BLOCKS: Final = frozenset((LITERAL, FOLDED))
-
-
-class _Kinds(dict[type, int]):
-    """Kinds by class of event; classes are looked up by name the first time."""
-
-    def __missing__(self, cls: type) -> int:
-        kind = self[cls] = _KIND_OF_EVENT[cls.__name__]
-        return kind
 
 
 def scan(text: str, first_line: int = 1, lane: Lane | None = None) -> Iterator[Node]:
@@ -87,7 +77,7 @@ def scan(text: str, first_line: int = 1, lane: Lane | None = None) -> Iterator[N
             hint="remove the U+FEFF character on that line",
         )
     try:
-        yield from _nodes(libyaml.raw_events(text), text, first_line, lane)
+        yield from _nodes(libyaml.reader(text), text, first_line, lane)
     except KsecretsError:
         raise
     except (Exception, RecursionError) as error:
@@ -97,14 +87,16 @@ def scan(text: str, first_line: int = 1, lane: Lane | None = None) -> Iterator[N
         raise refusal from None
 
 
-def _nodes(stream: Iterator[Any], text: str, first_line: int, lane: Lane | None) -> Iterator[Node]:
+def _nodes(next_event: Callable[[], Any], text: str, first_line: int, lane: Lane | None) -> Iterator[Node]:
     """`scan`, with libyaml's own exceptions. One turn of this loop for every event: what is here is paid 90,000 times
-    a megabyte, so the scalars come first, and of an event only that is fetched which is needed."""
-    kinds = _Kinds()
-    find = text.find
-    hash_at = -1  # the first "#" behind `previous`, as far as it was looked for
+    a megabyte, so the scalars come first, of an event only that is fetched which is needed, and what comes out of a
+    mark is declared to be a number, which compiled code then compares as one."""
+    start: int
+    end: int
+    line: int
+    hash_at: int = -1  # the first "#" behind `previous`, as far as it was looked for
     root = frame = Frame(None, None, "", False, False, -1, False)
-    previous = 0  # end of the text that is accounted for
+    previous: int = 0  # end of the text that is accounted for
     key: str | int | None = None
     form: str | None = None
     expect_key = False  # of the mapping at hand
@@ -114,10 +106,11 @@ def _nodes(stream: Iterator[Any], text: str, first_line: int, lane: Lane | None)
     at_root_map = False
     depth = 0
     leaf, begin, finish = (lane.leaf, lane.begin, lane.end) if lane is not None else (None, None, None)
-    for event in stream:
-        kind = kinds[event.__class__]
+    while (event := next_event()) is not None:
+        if not isinstance(event, Event):
+            event = ours(event)
 
-        if kind == SCALAR:
+        if isinstance(event, ScalarEvent):
             value = event.value
             tag = event.tag
             anchor = event.anchor
@@ -135,7 +128,7 @@ def _nodes(stream: Iterator[Any], text: str, first_line: int, lane: Lane | None)
             line = mark.line + first_line
             if hash_at < start:
                 if hash_at < previous:
-                    hash_at = find("#", previous)
+                    hash_at = text.find("#", previous)
                     if hash_at < 0:
                         hash_at = len(text)
                 if hash_at < start:
@@ -144,7 +137,7 @@ def _nodes(stream: Iterator[Any], text: str, first_line: int, lane: Lane | None)
             previous = event.end_mark.index
             if expect_key:
                 if at_root_map and value == BLOCK_KEY and tag is None:
-                    tree, end, previous = _tree(stream, text, first_line)
+                    tree, end, previous = _tree(next_event, text, first_line)
                     yield Node(BLOCK, start, end, line, frame, BLOCK_KEY, "", tree)
                     continue
                 if anchor is None:
@@ -188,7 +181,8 @@ def _nodes(stream: Iterator[Any], text: str, first_line: int, lane: Lane | None)
             if style in _BLOCKS:
                 yield from header_comment(text, start, end, line, frame)
 
-        elif kind == MAP or kind == LIST:
+        elif isinstance(event, CollectionStartEvent):
+            kind = MAP if isinstance(event, MappingStartEvent) else LIST
             mark = event.start_mark
             start = mark.index
             line = mark.line + first_line
@@ -199,7 +193,7 @@ def _nodes(stream: Iterator[Any], text: str, first_line: int, lane: Lane | None)
             end = event.end_mark.index
             gap_start = previous
             if hash_at < gap_start:
-                hash_at = find("#", gap_start)
+                hash_at = text.find("#", gap_start)
                 if hash_at < 0:
                     hash_at = len(text)
             has_comments = hash_at < start
@@ -242,7 +236,7 @@ def _nodes(stream: Iterator[Any], text: str, first_line: int, lane: Lane | None)
                 yield Node(kind, start, end, line, frame, key, form, "", PLAIN, tag, anchor)
             if has_comments and not flow:
                 yield from comment_nodes(text, gap_start, start, line, frame, opened=True)
-            if not flow and (tag is not None or anchor is not None) and find("#", start, end) >= 0:
+            if not flow and (tag is not None or anchor is not None) and text.find("#", start, end) >= 0:
                 inside, comments = past_properties(text, start, end, anchor, tag, line)
                 if comments:
                     yield from comment_nodes(text, start, inside, line, frame)
@@ -251,14 +245,14 @@ def _nodes(stream: Iterator[Any], text: str, first_line: int, lane: Lane | None)
             key = form = None
             expect_key = kind == MAP
 
-        elif kind == END:
+        elif isinstance(event, (MappingEndEvent, SequenceEndEvent)):
             depth -= 1
             mark = event.start_mark
             start = mark.index
             line = mark.line + first_line
             if hash_at < start:
                 if hash_at < previous:
-                    hash_at = find("#", previous)
+                    hash_at = text.find("#", previous)
                     if hash_at < 0:
                         hash_at = len(text)
                 if hash_at < start:
@@ -289,11 +283,11 @@ def _nodes(stream: Iterator[Any], text: str, first_line: int, lane: Lane | None)
                 expect_key = not frame.is_list and frame is not root
             at_root_map = frame.parent is root and not frame.is_list
 
-        elif kind == ALIAS:
+        elif isinstance(event, AliasEvent):
             mark = event.start_mark
             start = mark.index
             line = mark.line + first_line
-            if find("#", previous, start) >= 0:
+            if text.find("#", previous, start) >= 0:
                 yield from comment_nodes(text, previous, start, line, frame)
             previous = event.end_mark.index
             name = event.anchor
@@ -317,11 +311,11 @@ def _nodes(stream: Iterator[Any], text: str, first_line: int, lane: Lane | None)
             yield node
             expect_key = not frame.is_list and frame is not root
 
-        elif kind == DOCUMENT:
+        elif isinstance(event, DocumentStartEvent):
             mark = event.start_mark
             start = mark.index
             end = event.end_mark.index  # directives and comments between them are inside
-            if find("#", previous, end) >= 0:
+            if text.find("#", previous, end) >= 0:
                 yield from comment_nodes(text, previous, end, event.end_mark.line + first_line, root)
             root = frame = Frame(None, None, "", False, False, -1, False)
             ordinals = {}
@@ -331,19 +325,19 @@ def _nodes(stream: Iterator[Any], text: str, first_line: int, lane: Lane | None)
             previous = max(end, previous)
             yield Node(DOCUMENT, start, previous, mark.line + first_line, root)
 
-        elif kind == DOCUMENT_END:
+        elif isinstance(event, DocumentEndEvent):
             mark = event.start_mark
             start = mark.index
-            if find("#", previous, start) >= 0:
+            if text.find("#", previous, start) >= 0:
                 yield from comment_nodes(text, previous, start, mark.line + first_line, root)
             previous = max(event.end_mark.index, previous)
             yield Node(DOCUMENT_END, start, previous, mark.line + first_line, root)
 
-        elif find("#", previous) >= 0 and event.__class__.__name__ == "StreamEndEvent":
+        elif isinstance(event, StreamEndEvent) and text.find("#", previous) >= 0:
             yield from comment_nodes(text, previous, len(text), event.start_mark.line + first_line, root)
 
 
-def _tree(stream: Iterator[Any], text: str, first_line: int) -> tuple[Any, int, int]:
+def _tree(next_event: Callable[[], Any], text: str, first_line: int) -> tuple[Any, int, int]:
     """Read one value off the event stream: its tree, the end of its last scalar, the end of its last event.
 
     Every scalar is a str, every key too; anchors, aliases, tags and doubled keys have no place in a metadata block.
@@ -352,15 +346,17 @@ def _tree(stream: Iterator[Any], text: str, first_line: int) -> tuple[Any, int, 
     stack: list[Any] = [holder]
     keys: list[str | None] = [None]
     end = 0
-    for event in stream:
-        name = event.__class__.__name__
-        if name == "AliasEvent" or (
-            name.endswith(("StartEvent", "ScalarEvent")) and (event.anchor is not None or event.tag is not None)
+    while (event := next_event()) is not None:
+        if not isinstance(event, Event):
+            event = ours(event)
+        if isinstance(event, AliasEvent) or (
+            isinstance(event, (ScalarEvent, CollectionStartEvent))
+            and (event.anchor is not None or event.tag is not None)
         ):
             raise SyntaxRefused("anchor, alias or tag in the metadata block", line=event.start_mark.line + first_line)
         container = stack[-1]
         value: Any
-        if name == "ScalarEvent":
+        if isinstance(event, ScalarEvent):
             value = event.value
             end = event.end_mark.index
             if keys[-1] is None and container.__class__ is dict:
@@ -368,7 +364,7 @@ def _tree(stream: Iterator[Any], text: str, first_line: int) -> tuple[Any, int, 
                 continue
             if event.style in _BLOCKS:
                 end = end_of_block_scalar(text, event.start_mark.index, end, value)
-        elif name in ("MappingEndEvent", "SequenceEndEvent"):
+        elif isinstance(event, (MappingEndEvent, SequenceEndEvent)):
             stack.pop()
             keys.pop()
             # The end mark of a block collection stands at the next token, behind comments that are not its own.
@@ -378,7 +374,8 @@ def _tree(stream: Iterator[Any], text: str, first_line: int) -> tuple[Any, int, 
                 break
             continue
         else:
-            value = {} if name == "MappingStartEvent" else []
+            assert isinstance(event, CollectionStartEvent)
+            value = {} if isinstance(event, MappingStartEvent) else []
             if event.flow_style:
                 end = event.end_mark.index
         if container.__class__ is dict:
@@ -393,7 +390,7 @@ def _tree(stream: Iterator[Any], text: str, first_line: int) -> tuple[Any, int, 
             keys[-1] = None
         else:
             container.append(value)
-        if name != "ScalarEvent":
+        if not isinstance(event, ScalarEvent):
             if len(stack) > MAX_DEPTH:
                 raise SyntaxRefused(
                     f"collections more than {MAX_DEPTH} levels deep", line=event.start_mark.line + first_line

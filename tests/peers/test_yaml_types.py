@@ -43,7 +43,7 @@ def ask(peer: Callable[[str], str]) -> Ask:
 def scalar_of(source: str, template: str = "k: {}\n") -> Scalar | None:
     """(value, plain, tag) of the one value in the mapping, as libyaml reads it; None where it is not one scalar."""
     try:
-        events = list(libyaml.raw_events(template.format(source)))
+        events = list(libyaml.events(template.format(source)))
     except Exception:
         return None
     scalars = [event for event in events if type(event).__name__ == "ScalarEvent"]
