@@ -11,7 +11,7 @@ from ksecrets.text.node import ALIAS, COMMENT, DOCUMENT, END, KEY, LIST, MAP, SC
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from ksecrets.rules.selector import Selector
     from ksecrets.text.node import Frame, Node
@@ -24,17 +24,14 @@ class Choice:
     behind a value counts for the value before it. text: what was scanned.
     """
 
-    __slots__ = ("_by_comment", "_known", "_picks", "_test", "value")
+    __slots__ = ("_by_comment", "_comments", "_known", "_picks", "_test")
 
     def __init__(self, selector: Selector, nodes: Iterable[Node], text: str) -> None:
         self._test = selector.test
         self._known: dict[str, bool] = {}
         self._picks = selector.picks_matches
+        self._comments = selector.by_comment
         self._by_comment = _commented(selector, nodes, text) if selector.by_comment else frozenset()
-        self.value: Callable[[Frame, str | int | None, str | None, int], bool] = (
-            self._value_by_comments if selector.by_comment else self._value_by_path
-        )
-        """Whether a scalar is chosen, by its frame, key, form of the key, and start (see `text.node.Node`)."""
 
     def of(self, node: Node) -> bool:
         """Whether this scalar, alias or comment is chosen."""
@@ -42,7 +39,10 @@ class Choice:
             return self.value(node.frame, None, None, node.start)
         return self.value(node.frame, node.key, node.key_form, node.start)
 
-    def _value_by_path(self, frame: Frame, key: str | int | None, form: str | None, start: int) -> bool:
+    def value(self, frame: Frame, key: str | int | None, form: str | None, start: int) -> bool:
+        """Whether a scalar is chosen, by its frame, key, form of the key, and start (see `text.node.Node`)."""
+        if self._comments:
+            return (start in self._by_comment) == self._picks and not frame.in_key
         matched = frame.matched
         if matched is None:
             matched = self._frame(frame)
@@ -51,9 +51,6 @@ class Choice:
             if matched is None:
                 matched = self._known[key] = self._test(key)  # type: ignore[index,arg-type]
         return matched == self._picks and not frame.in_key
-
-    def _value_by_comments(self, frame: Frame, key: str | int | None, form: str | None, start: int) -> bool:
-        return (start in self._by_comment) == self._picks and not frame.in_key
 
     def _frame(self, frame: Frame) -> bool:
         unknown = [frame]

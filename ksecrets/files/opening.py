@@ -11,7 +11,7 @@ from ksecrets.files.meaning import check_meaning, check_parses
 from ksecrets.files.walk import Walk, key_of
 from ksecrets.rules.selector import Selector
 from ksecrets.text.carrier import layout
-from ksecrets.text.node import BLOCK, COMMENT, DOUBLE, FOLDED, LITERAL, PLAIN, SCALAR, Frame, Node
+from ksecrets.text.node import BLOCK, COMMENT, DOUBLE, END, FOLDED, LITERAL, PLAIN, SCALAR, Frame, Lane, Node
 from ksecrets.values import token as tokens
 from ksecrets.values.mac import Mac
 from ksecrets.values.residue import Residues, name_of
@@ -34,16 +34,14 @@ class OtherBlock(Exception):
     """The block that was found quickly is not the one that the parser sees."""
 
 
-class Reading:
+class Reading(Lane):
     """One pass over an encrypted text."""
 
     __slots__ = (
         "body",
         "checked",
         "choice",
-        "chosen",
         "data_key",
-        "decrypt",
         "fits",
         "format",
         "has_block",
@@ -82,7 +80,6 @@ class Reading:
         self.ignore_mac = ignore_mac
         self.keep_tokens = keep_tokens
         self.data_key = opened.data_key
-        self.decrypt = opened.data_key.decrypt
         self.values = 0
         self.checked = False  # the plaintext is to be read again: its layout may have changed its meaning
         self.has_block = False
@@ -90,7 +87,6 @@ class Reading:
         self.mac = Mac(self.mac_only)
         by_comment = "comment" in metadata.selector[0]
         self.choice = Choice(Selector(*metadata.selector), format.commented(body) if by_comment else (), body)
-        self.chosen = self.choice.value
         self.pieces: list[str] = []  # of the plaintext
         self.position = 0  # in the body: what is before it has its pieces
         self.reparse = False  # without a seal: whether the plaintext is YAML is to be looked at
@@ -112,12 +108,11 @@ class Reading:
         walk = self.walk = Walk(
             body,
             self.format.scan,
-            self.leaf,
+            self,
             self.choice,
             self.mac,
             self.seal,
             mac_only_chosen=self.mac_only,
-            ended=self.ended,
         )
         for node in walk.values():
             kind = node.kind
@@ -129,6 +124,8 @@ class Reading:
                     pieces.append(body[self.position : node.start])
                     pieces.append(content)
                     self.position = node.end
+            elif kind == END:
+                self.ended(node.frame)
             elif kind == BLOCK:
                 blocks += 1
                 if node.value != self.tree:
@@ -177,7 +174,7 @@ class Reading:
         walk = self.walk
         if anchor is not None or walk.held:
             walk.begins_value(anchor)
-        if value[:4] != tokens.PREFIX or not self.chosen(frame, key, form, start):
+        if value[:4] != tokens.PREFIX or not self.choice.value(frame, key, form, start):
             self.readable(Node(SCALAR, start, end, line, frame, key, form, value, style, tag, anchor))
             return
         try:
@@ -186,7 +183,7 @@ class Reading:
             node = Node(SCALAR, start, end, line, frame, key, form, value)
             raise _tampered(f"not a token that ksecrets or sops writes: {error}", node) from None
         aad = (frame.aad or ":") if form is None else f"{frame.aad}{key}:"
-        content = self.decrypt(sealed, iv, aad.encode())
+        content = self.data_key.decrypt(sealed, iv, aad.encode())
         if content is None:
             node = Node(SCALAR, start, end, line, frame, key, form, value)
             raise _tampered("the token does not belong here or was changed", node, _BY_HAND)
@@ -231,7 +228,7 @@ class Reading:
         """A scalar that is no token."""
         value = node.value
         plain = node.style == PLAIN
-        chosen = value != "" and self.chosen(node.frame, node.key, node.key_form, node.start)
+        chosen = value != "" and self.choice.of(node)
         content = self.resolve(value, plain=plain, tag=node.tag)[1] if plain or node.tag else value.encode()
         if chosen and content:
             raise _tampered("a plaintext value where the file's selector wants a token", node, _BY_HAND)
@@ -290,6 +287,13 @@ class Reading:
         if "\n" in source or "\r" in source:
             self.several_lines[node.start] = text
         return source
+
+    def begin(self, kind: int, key: str | int | None, form: str | None, line: int) -> None:
+        self.walk.begin(kind, key, form, line)
+
+    def end(self, frame: Frame) -> None:
+        self.ended(frame)
+        self.walk.end(frame)
 
     def ended(self, frame: Frame) -> None:
         """A collection closes. A list of comments alone would become a null: it stays an empty list."""

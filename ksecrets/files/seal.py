@@ -10,7 +10,7 @@ from ksecrets.files.open import BOM, open_text
 from ksecrets.files.walk import Walk, key_of
 from ksecrets.rules.selector import Selector
 from ksecrets.text.comments import CommentChoice
-from ksecrets.text.node import BLOCK, COMMENT, PLAIN, SCALAR, Frame, Node
+from ksecrets.text.node import BLOCK, COMMENT, PLAIN, SCALAR, Frame, Lane, Node
 from ksecrets.text.path import format as format_path
 from ksecrets.values import token as tokens
 from ksecrets.values.cipher import TAG_LENGTH, SyntheticIVs
@@ -103,14 +103,13 @@ def seal_text(
     )
 
 
-class _Writing:
+class _Writing(Lane):
     """One pass over a plaintext."""
 
     __slots__ = (
         "body",
         "carried",
         "choice",
-        "chosen",
         "comment_choice",
         "data_key",
         "fits",
@@ -149,7 +148,6 @@ class _Writing:
         self.seal = proof.begin(data_key, metadata, format)
         by_comment = "comment" in metadata.selector[0]
         self.choice = Choice(Selector(*metadata.selector), format.commented(body) if by_comment else (), body)
-        self.chosen = self.choice.value
         self.comment_choice = CommentChoice(comments)
         self.old_tokens = {triple: list(found) for triple, found in old_tokens.items()}
         self.ivs = SyntheticIVs(data_key, many=len(body) > _LARGE)
@@ -170,7 +168,7 @@ class _Writing:
         walk = self.walk = Walk(
             body,
             self.format.scan,
-            self.leaf,
+            self,
             self.choice,
             self.mac,
             self.seal,
@@ -243,7 +241,7 @@ class _Writing:
         kind, content = (
             self.resolve(value, plain=plain, tag=tag) if plain or tag is not None else ("str", value.encode())
         )
-        if not content or value[:4] == tokens.PREFIX or not self.chosen(frame, key, form, start):
+        if not content or value[:4] == tokens.PREFIX or not self.choice.value(frame, key, form, start):
             node = Node(SCALAR, start, end, line, frame, key, form, value, style, tag, anchor)
             if self.stays(node, content):
                 return
@@ -282,10 +280,16 @@ class _Writing:
         self.pieces += (body[self.position : start], carrier)
         self.position = end
 
+    def begin(self, kind: int, key: str | int | None, form: str | None, line: int) -> None:
+        self.walk.begin(kind, key, form, line)
+
+    def end(self, frame: Frame) -> None:
+        self.walk.end(frame)
+
     def stays(self, node: Node, content: bytes | None) -> bool:
         """Whether a scalar stays readable, which it then is counted as. content: what sops makes of it."""
         value = node.value
-        chosen = value != "" and content is not None and self.chosen(node.frame, node.key, node.key_form, node.start)
+        chosen = value != "" and content is not None and self.choice.of(node)
         is_token = value.startswith(tokens.PREFIX) and tokens.is_token(value)
         if chosen and content:
             if not is_token:

@@ -7,15 +7,15 @@ counts, and the metadata block, which is part of neither.
 
 from __future__ import annotations
 
-from ksecrets.text.node import ALIAS, BLOCK, COMMENT, DOCUMENT, DOCUMENT_END, END, KEY, LIST, MAP, SCALAR, Lane
+from ksecrets.text.node import ALIAS, BLOCK, COMMENT, DOCUMENT, DOCUMENT_END, END, KEY, LIST, MAP, SCALAR
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from ksecrets.files.choice import Choice
     from ksecrets.files.formats import Scan, Watch
-    from ksecrets.text.node import Frame, Leaf, Node
+    from ksecrets.text.node import Frame, Lane, Node
     from ksecrets.values.mac import Mac
     from ksecrets.values.seal import Seal
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 class Walk:
     """One pass over one text.
 
-    scan: reads it. leaf: gets the scalars that are values, as a `text.node.Lane` does. watch: sees all of it.
-    ended: called with the frame of every collection that closes.
+    scan: reads it. lane: the caller; its `leaf` gets the scalars that are values, its `begin` and `end` hand on to
+    those of the walk. watch: sees all of it.
 
     Attributes for the caller, valid while the nodes come:
     document: number of the document at hand, from 0. root: what the first document is: a node of kind MAP, LIST,
@@ -34,8 +34,7 @@ class Walk:
 
     __slots__ = (
         "_choice",
-        "_ended",
-        "_leaf",
+        "_lane",
         "_mac",
         "_mac_only_chosen",
         "_nodes",
@@ -53,19 +52,17 @@ class Walk:
         self,
         text: str,
         scan: Scan,
-        leaf: Leaf,
+        lane: Lane,
         choice: Choice,
         mac: Mac,
         seal: Seal | None,
         *,
         mac_only_chosen: bool,
         watch: Watch | None = None,
-        ended: Callable[[Frame], None] | None = None,
     ) -> None:
-        self._nodes = scan(text, lane=Lane(leaf, self._begin, self._end))
-        self._leaf = leaf
+        self._nodes = scan(text, lane=lane)
+        self._lane = lane
         self._watch = watch
-        self._ended = ended
         self.held: list[tuple[Node, str]] = []
         self._choice = choice
         self._mac = mac
@@ -101,7 +98,7 @@ class Walk:
                     if node.start == node.end and node.tag is None and node.anchor is None:
                         continue  # nothing at all
                     self.root = node
-                self._leaf(
+                self._lane.leaf(
                     node.value,
                     node.style,
                     node.tag,
@@ -131,8 +128,6 @@ class Walk:
                     seal.event(code, _key(node), node.key_form, node.tag)
             elif kind == END:
                 mac.end(node.frame)
-                if self._ended is not None:
-                    self._ended(node.frame)
                 if held and held[-1][0].frame is node.frame:
                     # Nothing but the block was in it.
                     if self.document == 0 or self.own_document:
@@ -189,7 +184,7 @@ class Walk:
         if anchor is not None and self._seal is not None:
             self._seal.event("&")
 
-    def _begin(self, kind: int, key: str | int | None, form: str | None, line: int) -> None:
+    def begin(self, kind: int, key: str | int | None, form: str | None, line: int) -> None:
         if self.held:
             self._release(self.held)
         if self._watch is not None:
@@ -197,12 +192,10 @@ class Walk:
         if self._seal is not None:
             self._seal.event("{" if kind == MAP else "[", key if form is not None else None, form)  # type: ignore[arg-type]
 
-    def _end(self, frame: Frame) -> None:
+    def end(self, frame: Frame) -> None:
         if self._watch is not None:
             self._watch.end()
         self._mac.end(frame)
-        if self._ended is not None:
-            self._ended(frame)
         if self._seal is not None:
             self._seal.event("}")
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from ksecrets.files.sopsreads import Watch
 from ksecrets.text import yaml
 from ksecrets.text.dialect import differs
-from ksecrets.text.node import COMMENT, DOCUMENT, DOCUMENT_END, END, MAP, PLAIN, Lane
+from ksecrets.text.node import COMMENT, DOCUMENT, DOCUMENT_END, END, MAP, PLAIN, Functions
 from ksecrets.text.resolve import sops_refuses
 from ksecrets.values.token import PREFIX
 
@@ -67,7 +67,7 @@ def is_ordinary(text: str) -> bool:
         elif len(_plain_keys) < _KEPT:
             _plain_keys.add(str(key))
 
-    for node in yaml.scan(text, lane=Lane(leaf, begin, lambda _: watch.end())):
+    for node in yaml.scan(text, lane=Functions(leaf, begin, lambda _: watch.end())):
         kind = node.kind
         if kind not in _USUAL or (kind == MAP and (node.key is not None or node.anchor is not None or node.tag)):
             return False

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, Final
 
-    Leaf = Callable[[str, str, str | None, str | None, int, int, int, "Frame", str | int | None, str | None], None]
-
 # Kinds of node. Plain integers: comparing them is what the hot loops do.
 SCALAR: Final = 0
 ALIAS: Final = 1
@@ -163,20 +161,69 @@ class Node:
 class Lane:
     """Takes what nearly all of a file consists of, as it is found, where a node for each would cost too much.
 
-    leaf: a scalar that is a value: (value, style, tag, anchor, start, end, line, frame, key, form), as in `Node`.
-    begin: a collection without anchor and tag opens: (MAP or LIST, key, form, line). end: such a collection closes:
-    (its frame). Roots of documents, and all that is part of a key, come as nodes, and so does everything else; nodes
-    and calls together are in the order of the text.
+    Roots of documents, and all that is part of a key, come as nodes, and so does everything else; nodes and calls
+    together are in the order of the text.
     """
 
-    __slots__ = ("begin", "end", "leaf")
+    __slots__ = ()
+
+    def leaf(
+        self,
+        value: str,
+        style: str,
+        tag: str | None,
+        anchor: str | None,
+        start: int,
+        end: int,
+        line: int,
+        frame: Frame,
+        key: str | int | None,
+        form: str | None,
+    ) -> None:
+        """A scalar that is a value; all as in `Node`, form: its `key_form`."""
+        raise NotImplementedError
+
+    def begin(self, kind: int, key: str | int | None, form: str | None, line: int) -> None:
+        """A collection without anchor and tag opens. kind: MAP or LIST."""
+        raise NotImplementedError
+
+    def end(self, frame: Frame) -> None:
+        """A collection closes that came to `begin`."""
+        raise NotImplementedError
+
+
+class Functions(Lane):
+    """A lane of three functions, for readers that are not compiled themselves: those cannot derive from `Lane`."""
+
+    __slots__ = ("_begin", "_end", "_leaf")
 
     def __init__(
         self,
-        leaf: Leaf,
+        leaf: Callable[[str, str, str | None, str | None, int, int, int, Frame, str | int | None, str | None], None],
         begin: Callable[[int, str | int | None, str | None, int], None],
         end: Callable[[Frame], None],
     ) -> None:
-        self.leaf = leaf
-        self.begin = begin
-        self.end = end
+        self._leaf = leaf
+        self._begin = begin
+        self._end = end
+
+    def leaf(
+        self,
+        value: str,
+        style: str,
+        tag: str | None,
+        anchor: str | None,
+        start: int,
+        end: int,
+        line: int,
+        frame: Frame,
+        key: str | int | None,
+        form: str | None,
+    ) -> None:
+        self._leaf(value, style, tag, anchor, start, end, line, frame, key, form)
+
+    def begin(self, kind: int, key: str | int | None, form: str | None, line: int) -> None:
+        self._begin(kind, key, form, line)
+
+    def end(self, frame: Frame) -> None:
+        self._end(frame)

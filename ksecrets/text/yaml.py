@@ -105,7 +105,6 @@ def _nodes(next_event: Callable[[], Any], text: str, first_line: int, lane: Lane
     parts: list[list[str]] = []  # for every open key that is no scalar: the texts in it
     at_root_map = False
     depth = 0
-    leaf, begin, finish = (lane.leaf, lane.begin, lane.end) if lane is not None else (None, None, None)
     while (event := next_event()) is not None:
         if not isinstance(event, Event):
             event = ours(event)
@@ -170,8 +169,8 @@ def _nodes(next_event: Callable[[], Any], text: str, first_line: int, lane: Lane
                 key = frame.next_index
                 frame.next_index = key + 1
                 form = None
-            if leaf is not None and not parts and frame is not root:
-                leaf(value, style, tag, anchor, start, end, line, frame, key, form)
+            if lane is not None and not parts and frame is not root:
+                lane.leaf(value, style, tag, anchor, start, end, line, frame, key, form)
                 expect_key = not frame.is_list
             else:
                 if parts:
@@ -221,7 +220,7 @@ def _nodes(next_event: Callable[[], Any], text: str, first_line: int, lane: Lane
             tag = event.tag
             column = (mark if tag is None and anchor is None else event.end_mark).column
             at_root_map = kind == MAP and frame is root
-            ordinary = begin is not None and anchor is None and tag is None and frame is not root and not parts
+            ordinary = lane is not None and anchor is None and tag is None and frame is not root and not parts
             frame = Frame(frame, key, aad, kind == LIST, flow, column, frame.in_key)
             if anchor is not None:
                 anchors += 1
@@ -229,9 +228,9 @@ def _nodes(next_event: Callable[[], Any], text: str, first_line: int, lane: Lane
                 frame.anchored = True
             elif frame.parent is not None and frame.parent.anchored:
                 frame.anchored = True
-            if ordinary:
+            if ordinary and lane is not None:
                 frame.ordinary = True
-                begin(kind, key, form, line)  # type: ignore[misc]
+                lane.begin(kind, key, form, line)
             else:
                 yield Node(kind, start, end, line, frame, key, form, "", PLAIN, tag, anchor)
             if has_comments and not flow:
@@ -260,8 +259,8 @@ def _nodes(next_event: Callable[[], Any], text: str, first_line: int, lane: Lane
             end = event.end_mark.index
             if end > previous:
                 previous = end
-            if frame.ordinary:
-                finish(frame)  # type: ignore[misc]
+            if frame.ordinary and lane is not None:
+                lane.end(frame)
             else:
                 yield Node(END, start, previous, line, frame, frame.key)
             assert frame.parent is not None

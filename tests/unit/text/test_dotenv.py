@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ksecrets.errors import KsecretsError, SyntaxRefused
 from ksecrets.text import dotenv
-from ksecrets.text.node import BLOCK, COMMENT, DOCUMENT, DOCUMENT_END, END, MAP, SCALAR, Frame, Lane, Node
+from ksecrets.text.node import BLOCK, COMMENT, DOCUMENT, DOCUMENT_END, END, MAP, SCALAR, Frame, Functions, Node
 from tests.lines import DOTENV
 
 
@@ -94,7 +94,7 @@ def test_the_lane_gets_what_nodes_would_say() -> None:
     def never(*_: object) -> None:
         raise AssertionError
 
-    rest = [node.kind for node in dotenv.scan(text, lane=Lane(leaf, never, never))]
+    rest = [node.kind for node in dotenv.scan(text, lane=Functions(leaf, never, never))]
     assert rest == [DOCUMENT, MAP, COMMENT, BLOCK, END, DOCUMENT_END]
     plain = [node for node in dotenv.scan(text) if node.kind == SCALAR]
     fields = ["kind", "start", "end", "line", "key", "key_form", "value", "style", "tag", "anchor"]

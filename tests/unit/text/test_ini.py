@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ksecrets.errors import KsecretsError, SyntaxRefused
 from ksecrets.text import ini, iniline, inisops
-from ksecrets.text.node import BLOCK, COMMENT, DOCUMENT, DOCUMENT_END, END, MAP, SCALAR, Lane, Node
+from ksecrets.text.node import BLOCK, COMMENT, DOCUMENT, DOCUMENT_END, END, MAP, SCALAR, Functions, Node
 from tests.lines import INI, Case
 
 TOKEN = "ENC[AES256_GCM,data:a,iv:b,tag:c,type:str]"
@@ -93,7 +93,7 @@ def test_the_lane_gets_what_nodes_would_say() -> None:
     text = '; c\na = 1\n[s]\nb = """x\ny""" ; d\n\n[t]\n[sops]\nmac = x\n'
     calls: list[tuple[object, ...]] = []
     nodes = list(ini.scan(text))
-    lane = Lane(
+    lane = Functions(
         lambda *values: calls.append((SCALAR, *values[:2], *values[4:7], *values[8:])),
         lambda kind, key, form, line: calls.append((kind, key, form, line)),
         lambda frame: calls.append((END, frame.path())),

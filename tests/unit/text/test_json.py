@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from ksecrets.errors import SyntaxRefused
 from ksecrets.text.json import MAX_DEPTH, MAX_PATH, scan
 from ksecrets.text.jsonvalue import is_number, quote, resolve, sops_refuses, string
-from ksecrets.text.node import BLOCK, DOCUMENT, DOCUMENT_END, END, LIST, MAP, PLAIN, SCALAR, Lane
+from ksecrets.text.node import BLOCK, DOCUMENT, DOCUMENT_END, END, LIST, MAP, PLAIN, SCALAR, Functions
 from tests.jsondocs import Writer, says
 
 
@@ -66,7 +66,7 @@ def test_it_reads_what_another_reader_reads() -> None:
 def lane_of(text: str) -> list[Any]:
     """Nodes and calls of a lane, in their order."""
     seen: list[Any] = []
-    lane = Lane(
+    lane = Functions(
         lambda value, style, tag, anchor, start, end, line, frame, key, form: seen.append(
             (SCALAR, start, end, line, (*frame.path(), key), form, value, style)
         ),
