@@ -2,18 +2,20 @@
 
 A small decryption imports 60 modules. Each of them is a folder to look into, files to stat, one to open and read, and
 together that takes a fifth of the whole process. The first hot command that finds modules missing here therefore writes
-what Python has in its `.pyc` files into one file beside them, and the next one reads that. It is a cache in every
-sense: an entry counts only while its source is as it was (time and size, as Python decides it), anything unexpected is
-left to Python's own import, and where Python would write no `.pyc` (`PYTHONDONTWRITEBYTECODE`, a folder that is not
-ours) nothing is written. It holds code, nothing else, and is trusted as its neighbours are.
+what Python has in its `.pyc` files into one file beside them, and the next one reads that: the length of an index in 8
+bytes, the index as `marshal` writes it, and of the code behind it what it imports. It is a cache in every sense: an
+entry counts only while its source is as it was (time and size, as Python decides it), anything unexpected is left to
+Python's own import, and where Python would write no `.pyc` (`PYTHONDONTWRITEBYTECODE`, a folder that is not ours)
+nothing is written. It holds code, nothing else, and is trusted as its neighbours are.
 """
 
 from __future__ import annotations
 
 import sys
 from marshal import dumps, loads
+from os import O_RDONLY, close, fstat, read, stat
+from os import open as open_file
 from os import path as paths
-from os import stat
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,11 +23,30 @@ if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
     from types import CodeType, ModuleType
 
-    Entry = tuple[str, bool, int, int, bytes]  # file, whether it is a package, its mtime in ns and size, code or b""
+    # Of a module: its file, whether it is a package, mtime in ns and size, and where its code stands behind the index,
+    # with its length (0 for one that is no source).
+    Place = tuple[str, bool, int, int, int, int]
 
 # What `importlib.machinery` and `importlib.util` give, without the import of either.
 _external = sys.modules["_frozen_importlib_external"]
+_Spec = sys.modules["_frozen_importlib"].ModuleSpec
 _PACKAGES = ("ksecrets", "cryptography", "yaml")
+
+try:
+    from os import pread as _read_at
+
+    _BINARY = 0
+except ImportError:  # pragma: no cover - Windows
+    import _thread
+    from os import O_BINARY as _BINARY  # type: ignore[attr-defined, no-redef]
+    from os import SEEK_SET, lseek
+
+    _lock = _thread.allocate_lock()
+
+    def _read_at(stream: int, length: int, at: int, /) -> bytes:
+        with _lock:
+            lseek(stream, at, SEEK_SET)
+            return read(stream, length)
 
 
 class _Loader(_external.SourceFileLoader):  # type: ignore[misc, name-defined]
@@ -43,13 +64,18 @@ class Modules:
 
     def __init__(self, file: str) -> None:
         self._file = file
-        self._entries: dict[str, Entry] = {}
+        self._stream = -1
+        self._behind = 0  # where the index ends
+        self._entries: dict[str, Place] = {}
         self._missed = False
         try:
-            with open(file, "rb") as stream:
-                magic, entries = loads(stream.read())
-            if magic == _external.MAGIC_NUMBER:
-                self._entries = entries
+            self._stream = open_file(file, O_RDONLY | _BINARY)
+            size = int.from_bytes(read(self._stream, 8), "big")
+            if size < fstat(self._stream).st_size:
+                magic, entries = loads(read(self._stream, size))
+                if magic == _external.MAGIC_NUMBER:
+                    self._entries = entries
+                    self._behind = 8 + size
         except (OSError, EOFError, ValueError, TypeError):
             pass
 
@@ -61,7 +87,7 @@ class Modules:
             return None
         entry = self._entries.get(name)
         if entry is not None:
-            file, package, mtime, size, code = entry
+            file, package, mtime, size, at, length = entry
             try:
                 found = stat(file)
                 folder = path[0]
@@ -69,17 +95,26 @@ class Modules:
                 return None
             inside = paths.dirname(file) if package else file
             if (found.st_mtime_ns, found.st_size) == (mtime, size) and paths.dirname(inside) == folder:
-                if code:
+                if length:
                     loader = _Loader(name, file)
-                    loader.code = code
+                    loader.code = self._code(at, length)
                 else:
                     loader = _external.ExtensionFileLoader(name, file)
-                spec: ModuleSpec | None = _external.spec_from_file_location(
-                    name, file, loader=loader, submodule_search_locations=[inside] if package else None
-                )
-                return spec
+                if not length or len(loader.code) == length:
+                    spec: ModuleSpec = _Spec(name, loader, origin=file, is_package=package)
+                    spec.has_location = True
+                    spec.cached = self._file  # else a path is put together
+                    if spec.submodule_search_locations is not None:
+                        spec.submodule_search_locations.append(inside)
+                    return spec
         self._missed = True
         return None
+
+    def _code(self, at: int, length: int) -> bytes:
+        try:
+            return _read_at(self._stream, length, self._behind + at)
+        except OSError:
+            return b""
 
     def save(self) -> None:
         """Write the file anew where a hot command missed a module in it. Never fails: without it, all is as it was."""
@@ -87,23 +122,38 @@ class Modules:
 
         if not (self._missed and lean.ON) or sys.dont_write_bytecode:
             return
-        from os import O_CREAT, O_EXCL, O_WRONLY, W_OK, access, close, getpid, replace, unlink, write
-        from os import open as open_file
+        from os import O_CREAT, O_EXCL, O_WRONLY, W_OK, access, getpid, replace, unlink, write
 
         if not access(paths.dirname(self._file), W_OK):
             return
-        entries = dict(self._entries)
+        codes: dict[str, tuple[str, bool, int, int, bytes]] = {}
+        for name, (file, package, mtime, size, at, length) in self._entries.items():
+            code = self._code(at, length)
+            if len(code) == length:
+                codes[name] = (file, package, mtime, size, code)
+        known = dict(codes)
         for name in list(sys.modules):
             entry = _entry(name) if name.partition(".")[0] in _PACKAGES else None
             if entry is not None:
-                entries[name] = entry
-        if entries == self._entries:
+                codes[name] = entry
+        if codes == known:
             return
+        if self._stream >= 0:
+            close(self._stream)
+            self._stream = -1
+        places: dict[str, Place] = {}
+        at = 0
+        for name, (file, package, mtime, size, code) in codes.items():
+            places[name] = (file, package, mtime, size, at, len(code))
+            at += len(code)
+        index = dumps((_external.MAGIC_NUMBER, places))
         part = f"{self._file}.{getpid()}"
         try:
-            stream = open_file(part, O_WRONLY | O_CREAT | O_EXCL, 0o644)
+            stream = open_file(part, O_WRONLY | O_CREAT | O_EXCL | _BINARY, 0o644)
             try:
-                data = memoryview(dumps((_external.MAGIC_NUMBER, entries)))
+                data = memoryview(
+                    b"".join([len(index).to_bytes(8, "big"), index, *(code[4] for code in codes.values())])
+                )
                 while data:
                     data = data[write(stream, data) :]
             finally:
@@ -116,7 +166,7 @@ class Modules:
                 pass
 
 
-def _entry(name: str) -> Entry | None:
+def _entry(name: str) -> tuple[str, bool, int, int, bytes] | None:
     """What Python loaded in its own way, as an entry of the file."""
     spec = getattr(sys.modules.get(name), "__spec__", None)
     loader = getattr(spec, "loader", None)

@@ -82,14 +82,41 @@ def test_a_changed_source_counts(copy: Copy) -> None:
         assert "changed\n" in copy.run()[0]
 
 
+def _file(index: bytes) -> bytes:
+    return len(index).to_bytes(8, "big") + index
+
+
 @pytest.mark.parametrize(
-    "data", [b"", b"x", b"\0" * 40, marshal.dumps(1), marshal.dumps((b"old", {})), marshal.dumps((1, 2, 3))]
+    "data",
+    [
+        b"",
+        b"x",
+        b"\0" * 40,
+        b"\xff" * 40,
+        _file(marshal.dumps(1)),
+        _file(marshal.dumps((b"old", {}))),
+        _file(marshal.dumps((1, 2, 3))),
+        _file(b"x"),
+    ],
 )
 def test_a_file_that_is_none_is_replaced(copy: Copy, data: bytes) -> None:
     copy.cache.parent.mkdir(exist_ok=True)
     copy.cache.write_bytes(data)
     assert copy.run()[:2] == ("a: secret\n", 0)
     assert copy.run()[1] > 30
+
+
+def test_a_file_that_was_cut_gives_what_is_whole(copy: Copy) -> None:
+    copy.run()
+    whole = copy.cache.read_bytes()
+    copy.cache.write_bytes(whole[: len(whole) * 2 // 3])
+    code = copy.run()
+    assert code[0] == "a: secret\n"
+    assert 20 < code[1] < code[2] - 5
+    assert copy.run()[1] > code[2] - 6
+    copy.cache.write_bytes(whole[: len(whole) * 2 // 3])
+    copy.run("get", str(copy.file), "a")  # imports other modules, and keeps nothing that was cut
+    assert copy.run()[0] == "a: secret\n"
 
 
 def test_it_counts_in_its_own_place_only(copy: Copy, tmp_path: Path) -> None:
