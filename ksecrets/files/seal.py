@@ -150,7 +150,7 @@ class _Writing(Lane):
         self.choice = Choice(Selector(*metadata.selector), format.commented(body) if by_comment else (), body)
         self.comment_choice = CommentChoice(comments)
         self.old_tokens = {triple: list(found) for triple, found in old_tokens.items()}
-        self.ivs = SyntheticIVs(data_key, many=len(body) > _LARGE)
+        self.ivs = SyntheticIVs(data_key)
         self.residues: Residues | None = None
         self.stored: dict[str, str] = {}
         self.result = Sealed()

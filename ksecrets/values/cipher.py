@@ -15,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Final
 
-    from ksecrets.values.primitives import KeyedHash
+    from ksecrets.values.primitives import HmacSha256
 
 KEY_LENGTH: Final = 32
 IV_LENGTH: Final = 32
@@ -42,7 +42,7 @@ class DataKey:
         self._key = key
         self._aead: Any = None
         self._derived: dict[str, bytes] = {}
-        self._states: dict[str, KeyedHash] = {}
+        self._states: dict[str, HmacSha256] = {}
 
     def __repr__(self) -> str:
         return "DataKey(...)"
@@ -90,7 +90,7 @@ class DataKey:
             key = self._derived[label] = hkdf_sha256(self._key, b"ksecrets", b"ksecrets/v1/" + label.encode("ascii"))
         return key
 
-    def keyed_hash(self, label: str) -> KeyedHash:
+    def keyed_hash(self, label: str) -> HmacSha256:
         """A new HMAC-SHA256 under K(label)."""
         state = self._states.get(label)
         if state is None:
@@ -113,7 +113,7 @@ _ZERO: Final = length_prefixed(bytes(8))
 
 
 class SyntheticIVs:
-    """The IVs of the new tokens of one file; many: it is worth preparing for thousands.
+    """The IVs of the new tokens of one file.
 
     Construction: HMAC-SHA256(K("iv"), LP("value", AAD, type, bytes, u64be(n))), with `n` the lowest number that is
     free for that triple in this file, so that equal items of a list do not show that they are equal.
@@ -121,8 +121,8 @@ class SyntheticIVs:
 
     __slots__ = ("_hash", "_heads", "_next", "_used")
 
-    def __init__(self, key: DataKey, *, many: bool = False) -> None:
-        self._hash = keyed_hasher(key.derive("iv"), many=many)
+    def __init__(self, key: DataKey) -> None:
+        self._hash = keyed_hasher(key.derive("iv"))
         self._heads: dict[str, bytes] = {}
         self._used: set[bytes] = set()
         self._next: dict[bytes, int] = {}

@@ -1,8 +1,12 @@
 """The one place that binds cryptographic primitives.
 
 Git and Helm start ksecrets for a single small file, and importing the public modules for AES-GCM and HMAC costs more
-than all the work on it (16 ms and 3 ms). So the bindings that those modules are made of are taken directly, with the
+than all the work on it (16 ms and 4 ms). So the bindings that those modules are made of are taken directly, with the
 public modules as the fallback; a test runs both ways and compares them.
+
+SHA-2 is the interpreter's own, which is always there: `hashlib` and `hmac` would load a second OpenSSL beside the one
+in `cryptography`, for a few hundred bytes. HMAC and HKDF are what their RFCs make of it, and tests hold them to the
+vectors of the RFCs and to the standard library (docs/adr/0019).
 """
 
 from __future__ import annotations
@@ -16,13 +20,14 @@ if TYPE_CHECKING:
         """A running hash, as hashlib gives it."""
 
         def update(self, data: bytes, /) -> None: ...
+        def copy(self) -> Hash: ...
         def digest(self) -> bytes: ...
         def hexdigest(self) -> str: ...
 
-    class KeyedHash(Hash, Protocol):
-        """A running HMAC; a copy of the keyed state saves the work on the key."""
+    sha256: Callable[..., Hash]
+    sha512: Callable[..., Hash]
 
-        def copy(self) -> KeyedHash: ...
+    def compare_digest(left: bytes, right: bytes, /) -> bool: ...
 
 
 try:
@@ -32,35 +37,76 @@ try:
 except (ImportError, AttributeError):  # pragma: no cover - another layout of the package
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM as aes_gcm
 
-try:
-    from _hashlib import compare_digest, hmac_new, openssl_sha512
+if not TYPE_CHECKING:
+    try:
+        from _operator import _compare_digest as compare_digest
 
-    def sha512() -> Hash:
-        """A new SHA-512."""
-        return openssl_sha512()
+        try:
+            from _sha2 import sha256, sha512  # Python 3.12
+        except ImportError:
+            from _sha256 import sha256
+            from _sha512 import sha512
+    except ImportError:  # pragma: no cover - another Python
+        from hashlib import sha256, sha512
+        from hmac import compare_digest
 
-    def hmac_sha256(key: bytes) -> KeyedHash:
-        """A new HMAC-SHA256 under `key`."""
-        return hmac_new(key, digestmod="sha256")
 
-except ImportError:  # pragma: no cover - a Python without OpenSSL
-    import hashlib
-    import hmac as _hmac
-    from hmac import compare_digest
+class HmacSha256:
+    """HMAC-SHA256 (RFC 2104): two running hashes, each begun with the key under one of two masks."""
 
-    def sha512() -> Hash:
-        """A new SHA-512."""
-        return hashlib.sha512()
+    __slots__ = ("_inner", "_outer")
 
-    def hmac_sha256(key: bytes) -> KeyedHash:
-        """A new HMAC-SHA256 under `key`."""
-        return _hmac.new(key, digestmod=hashlib.sha256)
+    def __init__(self, inner: Hash, outer: Hash) -> None:
+        self._inner = inner
+        self._outer = outer
+
+    def update(self, data: bytes, /) -> None:
+        """Count more of the message."""
+        self._inner.update(data)
+
+    def copy(self) -> HmacSha256:
+        """The state as it is now."""
+        return HmacSha256(self._inner.copy(), self._outer)
+
+    def digest(self) -> bytes:
+        """The 32 bytes for the message so far."""
+        outer = self._outer.copy()
+        outer.update(self._inner.digest())
+        return outer.digest()
+
+
+def hmac_sha256(key: bytes) -> HmacSha256:
+    """A new HMAC-SHA256 under `key`."""
+    return HmacSha256(*_masked(key))
+
+
+def keyed_hasher(key: bytes) -> Callable[[bytes], bytes]:
+    """A function from a whole message to its HMAC-SHA256 under `key`, for many short ones."""
+    inner, outer = _masked(key)
+
+    def keyed_hash(message: bytes) -> bytes:
+        first = inner.copy()
+        first.update(message)
+        second = outer.copy()
+        second.update(first.digest())
+        return second.digest()
+
+    return keyed_hash
+
+
+def _masked(key: bytes) -> tuple[Hash, Hash]:
+    """The two hashes that an HMAC begins with."""
+    if len(key) > 64:  # a block of SHA-256
+        key = sha256(key).digest()
+    number = int.from_bytes(key.ljust(64, b"\0"), "big")
+    inner, outer = ((number ^ int.from_bytes(mask * 64, "big")).to_bytes(64, "big") for mask in (b"\x36", b"\x5c"))
+    return sha256(inner), sha256(outer)
 
 
 def hkdf_sha256(key: bytes, salt: bytes, info: bytes) -> bytes:
     """HKDF-SHA256 (RFC 5869) for one block of output: 32 bytes.
 
-    `cryptography` has it, at the price of an import of 20 ms; one block is two HMACs, and a test compares them.
+    `cryptography` has it, at the price of an import of 20 ms; one block is two HMACs.
     """
     extract = hmac_sha256(salt)
     extract.update(key)
@@ -69,31 +115,4 @@ def hkdf_sha256(key: bytes, salt: bytes, info: bytes) -> bytes:
     return expand.digest()
 
 
-def keyed_hasher(key: bytes, *, many: bool) -> Callable[[bytes], bytes]:
-    """A function from a message to its HMAC-SHA256 under `key`.
-
-    many: take the implementation of `cryptography`, which takes 20 ms to import and half the time for a message.
-    """
-    if many:
-        from cryptography.hazmat.primitives.hashes import SHA256
-        from cryptography.hazmat.primitives.hmac import HMAC
-
-        keyed = HMAC(key, SHA256())
-
-        def hash_many(message: bytes) -> bytes:
-            state = keyed.copy()
-            state.update(message)
-            return state.finalize()
-
-        return hash_many
-    state = hmac_sha256(key)
-
-    def hash_one(message: bytes) -> bytes:
-        copy = state.copy()
-        copy.update(message)
-        return copy.digest()
-
-    return hash_one
-
-
-__all__ = ["aes_gcm", "compare_digest", "hkdf_sha256", "hmac_sha256", "keyed_hasher", "sha512"]
+__all__ = ["HmacSha256", "aes_gcm", "compare_digest", "hkdf_sha256", "hmac_sha256", "keyed_hasher", "sha512"]

@@ -13,14 +13,14 @@ from tests.conftest import ROOT, Cli, Repo
 
 # In start-up time, a library is worth a whole decryption (docs/architecture.md, "Start-up").
 HEAVY = {
-    "argparse", "ast", "asyncio", "base64", "click", "collections", "contextlib", "cryptography.exceptions",
+    "_hashlib", "argparse", "ast", "asyncio", "base64", "click", "collections", "contextlib", "cryptography.exceptions",
     "cryptography.hazmat.primitives", "dataclasses", "datetime", "email", "enum", "functools", "git", "hashlib",
     "hmac", "http", "importlib.metadata", "importlib.resources", "inspect", "json", "keyring", "logging", "pathlib",
     "random", "re", "rich", "ruamel", "secrets", "shlex", "shutil", "socket", "ssl", "string", "subprocess",
     "tempfile", "threading", "traceback", "typing", "urllib", "uuid", "yaml.loader", "zipfile",
 }  # fmt: skip
 ALLOWED = {
-    "__future__", "_hashlib", "_operator", "_sha2", "_sha256", "_sha512", "_struct", "atexit", "binascii", "errno",
+    "__future__", "_operator", "_sha2", "_sha256", "_sha512", "_struct", "atexit", "binascii", "errno",
     "importlib", "resource", "struct", "time", "types", "warnings", "zlib",
     # libraries: their bindings, and what these cannot do without
     "_cffi_backend", "_openssl", "cryptography", "pyrage", "yaml", "cython_runtime",

@@ -24,7 +24,8 @@ from ksecrets.values.cipher import DataKey, SyntheticIVs, base64url, length_pref
 def bindings(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The module as it loads here, and as it loads where neither private binding is to be had."""
     if request.param == "public":
-        monkeypatch.setitem(sys.modules, "_hashlib", None)
+        monkeypatch.setitem(sys.modules, "_sha2", None)
+        monkeypatch.setitem(sys.modules, "_sha256", None)
         monkeypatch.setitem(sys.modules, "cryptography.hazmat.bindings._rust", None)
     spec = importlib.util.spec_from_file_location("a_copy", primitives.__file__)
     assert spec is not None
@@ -33,6 +34,7 @@ def bindings(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
     spec.loader.exec_module(module)
     if request.param == "public":
         assert module.aes_gcm is AESGCM
+        assert module.sha512 is hashlib.sha512
         assert module.compare_digest is hmac.compare_digest
     return module
 
@@ -50,9 +52,59 @@ def test_hashes(bindings: ModuleType) -> None:
     assert state.hexdigest() == hashlib.sha512(b"onetwo").hexdigest()
     keyed = bindings.hmac_sha256(b"key")
     copy = keyed.copy()
-    keyed.update(b"text")
-    assert keyed.digest() == hmac.digest(b"key", b"text", "sha256")
+    keyed.update(b"te")
+    keyed.update(b"xt")
+    assert keyed.digest() == keyed.digest() == hmac.digest(b"key", b"text", "sha256")
     assert copy.digest() == hmac.digest(b"key", b"", "sha256")
+    assert bindings.keyed_hasher(b"key")(b"text") == keyed.digest()
+
+
+# RFC 4231, test cases 1, 2, 3, 4, 6 and 7 (5 is cut to 16 bytes).
+HMAC_VECTORS = [
+    (b"\x0b" * 20, b"Hi There", "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"),
+    (b"Jefe", b"what do ya want for nothing?", "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"),
+    (b"\xaa" * 20, b"\xdd" * 50, "773ea91e36800e46854db8ebd09181a72959098b3ef8c122d9635514ced565fe"),
+    (bytes(range(1, 26)), b"\xcd" * 50, "82558a389a443c0ea4cc819899f2083a85f0faa3e578f8077a2e3ff46729665b"),
+    (
+        b"\xaa" * 131,
+        b"Test Using Larger Than Block-Size Key - Hash Key First",
+        "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54",
+    ),
+    (
+        b"\xaa" * 131,
+        b"This is a test using a larger than block-size key and a larger than block-size data. "
+        b"The key needs to be hashed before being used by the HMAC algorithm.",
+        "9b09ffa71b942fcb27635fbcd5b0e944bfdc63644f0713938a7f51535c3a35e2",
+    ),
+]
+
+
+@pytest.mark.parametrize(("key", "message", "expected"), HMAC_VECTORS)
+def test_hmac_gives_what_its_rfc_says(key: bytes, message: bytes, expected: str) -> None:
+    keyed = primitives.hmac_sha256(key)
+    keyed.update(message)
+    assert keyed.digest().hex() == primitives.keyed_hasher(key)(message).hex() == expected
+
+
+@given(st.binary(max_size=200), st.lists(st.binary(max_size=200), max_size=4))
+def test_hmac_is_that_of_the_standard_library(key: bytes, parts: list[bytes]) -> None:
+    keyed = primitives.hmac_sha256(key)
+    for part in parts:
+        keyed = keyed.copy()
+        keyed.update(part)
+    message = b"".join(parts)
+    assert keyed.digest() == primitives.keyed_hasher(key)(message) == hmac.digest(key, message, "sha256")
+
+
+@pytest.mark.parametrize("length", [0, 1, 63, 64, 65, 128])
+def test_hmac_of_keys_around_a_block(length: int) -> None:
+    assert primitives.keyed_hasher(b"k" * length)(b"m") == hmac.digest(b"k" * length, b"m", "sha256")
+
+
+def test_hkdf_gives_what_its_rfc_says() -> None:
+    """RFC 5869, appendix A.1: the first block of the output."""
+    derived = primitives.hkdf_sha256(b"\x0b" * 22, bytes(range(13)), bytes(range(0xF0, 0xFA)))
+    assert derived.hex() == "3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf"
 
 
 @given(st.binary(max_size=100), st.binary(max_size=100), st.binary(max_size=100))
