@@ -3,15 +3,18 @@
 A small decryption imports 60 modules. Each of them is a folder to look into, files to stat, one to open and read, and
 together that takes a fifth of the whole process. The first hot command that finds modules missing here therefore writes
 what Python has in its `.pyc` files into one file beside them, and the next one reads that: the length of an index in 8
-bytes, the index as `marshal` writes it, and of the code behind it what it imports. It is a cache in every sense: an
-entry counts only while its source is as it was (time and size, as Python decides it), anything unexpected is left to
-Python's own import, and where Python would write no `.pyc` (`PYTHONDONTWRITEBYTECODE`, a folder that is not ours)
-nothing is written. It holds code, nothing else, and is trusted as its neighbours are.
+bytes, the index as `marshal` writes it, and of the code behind it what it imports. The second one adds to the index
+what the body of each module imports, and from then on these are loaded before it in a row, without a search for each.
+
+It is a cache in every sense: an entry counts only while its source is as it was (time and size, as Python decides it),
+anything unexpected is left to Python's own import, and where Python would write no `.pyc` (`PYTHONDONTWRITEBYTECODE`, a
+folder that is not ours) nothing is written. It holds code, nothing else, and is trusted as its neighbours are.
 """
 
 from __future__ import annotations
 
 import sys
+from _thread import _count as thread_count
 from marshal import dumps, loads
 from os import O_RDONLY, close, fstat, read, stat
 from os import open as open_file
@@ -24,12 +27,13 @@ if TYPE_CHECKING:
     from types import CodeType, ModuleType
 
     # Of a module: its file, whether it is a package, mtime in ns and size, and where its code stands behind the index,
-    # with its length (0 for one that is no source).
-    Place = tuple[str, bool, int, int, int, int]
+    # with its length (0 for one that is no source); what its body imports, each behind what it imports itself, or None
+    # where that is not known.
+    Place = tuple[str, bool, int, int, int, int, tuple[str, ...] | None]
 
 # What `importlib.machinery` and `importlib.util` give, without the import of either.
 _external = sys.modules["_frozen_importlib_external"]
-_Spec = sys.modules["_frozen_importlib"].ModuleSpec
+_bootstrap = sys.modules["_frozen_importlib"]
 _PACKAGES = ("ksecrets", "cryptography", "yaml")
 
 try:
@@ -53,10 +57,25 @@ class _Loader(_external.SourceFileLoader):  # type: ignore[misc, name-defined]
     """Python's own loader of a source file, but for where its code comes from."""
 
     code: bytes
+    modules: Modules
 
     def get_code(self, fullname: str) -> CodeType:
         found: CodeType = loads(self.code)
         return found
+
+    def exec_module(self, module: ModuleType) -> None:
+        super().exec_module(module)
+        self.modules.loaded(self.name)
+
+
+class _Extension(_external.ExtensionFileLoader):  # type: ignore[misc, name-defined]
+    """Python's own loader of a compiled module."""
+
+    modules: Modules
+
+    def exec_module(self, module: ModuleType) -> None:
+        super().exec_module(module)
+        self.modules.loaded(self.name)
 
 
 class Modules:
@@ -68,6 +87,9 @@ class Modules:
         self._behind = 0  # where the index ends
         self._entries: dict[str, Place] = {}
         self._missed = False
+        self._root: str | None = None  # the module that something imports which is no module's body
+        self._loaded: list[str] = []  # in the order in which they were complete
+        self._imports: dict[str, tuple[str, ...]] = {}  # of the roots, as far as it was not known
         try:
             self._stream = open_file(file, O_RDONLY | _BINARY)
             size = int.from_bytes(read(self._stream, 8), "big")
@@ -85,30 +107,70 @@ class Modules:
         """The spec of a module of one of our packages, where the file has it as it stands in that package's folder."""
         if path is None or name[: name.find(".")] not in _PACKAGES:
             return None
-        entry = self._entries.get(name)
-        if entry is not None:
-            file, package, mtime, size, at, length = entry
+        spec = self._spec(name, path)
+        if spec is None:
+            self._missed = True
+        elif self._root is None and thread_count() == 0:  # others could see a module of the row half done
+            self._root = name
+            imports = self._entries[name][6]
+            if imports is None:
+                self._loaded.clear()
+            else:
+                self._load(imports)
+                self._root = None
+        return spec
+
+    def _load(self, names: Sequence[str]) -> None:
+        """Import modules in a row; where one fails, Python's own import will say so in the right place."""
+        modules = sys.modules
+        for name in names:
+            if name in modules:
+                continue
+            parent, _, child = name.rpartition(".")
             try:
-                found = stat(file)
-                folder = path[0]
-            except (OSError, LookupError, TypeError):
+                if parent not in modules:
+                    __import__(parent)  # the top of a library
+                spec = self._spec(name, modules[parent].__path__)
+                if spec is None:
+                    return
+                setattr(modules[parent], child, _bootstrap._load_unlocked(spec))
+            except Exception:
+                return
+
+    def loaded(self, name: str) -> None:
+        """A module is complete."""
+        if name == self._root:
+            self._imports[name] = tuple(self._loaded)
+            self._root = None
+        self._loaded.append(name)
+
+    def _spec(self, name: str, path: Sequence[str]) -> ModuleSpec | None:
+        entry = self._entries.get(name)
+        if entry is None:
+            return None
+        file, package, mtime, size, at, length, _ = entry
+        try:
+            found = stat(file)
+            folder = path[0]
+        except (OSError, LookupError, TypeError):
+            return None
+        inside = paths.dirname(file) if package else file
+        if (found.st_mtime_ns, found.st_size) != (mtime, size) or paths.dirname(inside) != folder:
+            return None
+        if length:
+            loader = _Loader(name, file)
+            loader.code = self._code(at, length)
+            if len(loader.code) != length:
                 return None
-            inside = paths.dirname(file) if package else file
-            if (found.st_mtime_ns, found.st_size) == (mtime, size) and paths.dirname(inside) == folder:
-                if length:
-                    loader = _Loader(name, file)
-                    loader.code = self._code(at, length)
-                else:
-                    loader = _external.ExtensionFileLoader(name, file)
-                if not length or len(loader.code) == length:
-                    spec: ModuleSpec = _Spec(name, loader, origin=file, is_package=package)
-                    spec.has_location = True
-                    spec.cached = self._file  # else a path is put together
-                    if spec.submodule_search_locations is not None:
-                        spec.submodule_search_locations.append(inside)
-                    return spec
-        self._missed = True
-        return None
+        else:
+            loader = _Extension(name, file)
+        loader.modules = self
+        spec: ModuleSpec = _bootstrap.ModuleSpec(name, loader, origin=file, is_package=package)
+        spec.has_location = True
+        spec.cached = self._file  # else a path is put together
+        if spec.submodule_search_locations is not None:
+            spec.submodule_search_locations.append(inside)
+        return spec
 
     def _code(self, at: int, length: int) -> bytes:
         try:
@@ -120,23 +182,26 @@ class Modules:
         """Write the file anew where a hot command missed a module in it. Never fails: without it, all is as it was."""
         from ksecrets import lean  # out of the file itself, where it has it
 
-        if not (self._missed and lean.ON) or sys.dont_write_bytecode:
+        if not ((self._missed or self._imports) and lean.ON) or sys.dont_write_bytecode:
             return
         from os import O_CREAT, O_EXCL, O_WRONLY, W_OK, access, getpid, replace, unlink, write
 
         if not access(paths.dirname(self._file), W_OK):
             return
         codes: dict[str, tuple[str, bool, int, int, bytes]] = {}
-        for name, (file, package, mtime, size, at, length) in self._entries.items():
+        imports = {}
+        for name, (file, package, mtime, size, at, length, known) in self._entries.items():
             code = self._code(at, length)
             if len(code) == length:
                 codes[name] = (file, package, mtime, size, code)
-        known = dict(codes)
+                imports[name] = self._imports.get(name, known)
+        before = dict(codes)
         for name in list(sys.modules):
             entry = _entry(name) if name.partition(".")[0] in _PACKAGES else None
             if entry is not None:
                 codes[name] = entry
-        if codes == known:
+                imports[name] = None
+        if codes == before and not self._imports:
             return
         if self._stream >= 0:
             close(self._stream)
@@ -144,7 +209,7 @@ class Modules:
         places: dict[str, Place] = {}
         at = 0
         for name, (file, package, mtime, size, code) in codes.items():
-            places[name] = (file, package, mtime, size, at, len(code))
+            places[name] = (file, package, mtime, size, at, len(code), imports[name])
             at += len(code)
         index = dumps((_external.MAGIC_NUMBER, places))
         part = f"{self._file}.{getpid()}"

@@ -50,6 +50,27 @@ class Copy:
         assert code == "0", done.stderr
         return done.stdout, int(cached), int(count)
 
+    def rows(self) -> dict[str, tuple[str, ...] | None]:
+        """What the file says of what each module imports."""
+        data = self.cache.read_bytes()
+        _, entries = marshal.loads(data[8 : 8 + int.from_bytes(data[:8], "big")])
+        return {name: entry[6] for name, entry in entries.items()}
+
+    def loaded_in_rows(self, before: str = "") -> list[str]:
+        """The modules that a command loads in a row, without a search."""
+        watched = (
+            "import ksecrets.cli.modules as kept\n"
+            "names, load = [], kept.Modules._load\n"
+            "kept.Modules._load = lambda self, row: (load(self, row), names.extend(row))\n"
+        )
+        script = SCRIPT.format(folder=str(self.folder), words=["decrypt", str(self.file)])
+        script = script.replace("import ksecrets.cli.main", before + watched + "import ksecrets.cli.main")
+        env = {"PATH": os.environ["PATH"], "SOPS_AGE_KEY": alice().secret, "HOME": str(self.folder)}
+        done = subprocess.run(
+            [sys.executable, "-c", script + "print(*names)"], capture_output=True, text=True, env=env, check=True
+        )
+        return done.stdout.split()[2:]
+
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Copy:
@@ -59,12 +80,45 @@ def copy(tmp_path: Path) -> Copy:
 def test_the_second_run_reads_one_file(copy: Copy) -> None:
     first = copy.run()
     assert (first[0], first[1]) == ("a: secret\n", 0)
-    written = copy.cache.read_bytes()
     second = copy.run()
     assert second[0] == "a: secret\n"
     assert second[1] > second[2] - 6  # all but what is there before it
+    written = copy.cache.read_bytes()
+    third = copy.run()
+    assert third == second
     assert copy.cache.read_bytes() == written
     assert list(copy.cache.parent.glob("hot.*")) == [copy.cache]
+
+
+def test_what_a_module_imports_is_loaded_before_it(copy: Copy) -> None:
+    copy.run()
+    assert not any(copy.rows().values())
+    copy.run()
+    row = copy.rows()["ksecrets.operations.session"]
+    assert row is not None
+    assert row.index("ksecrets.values.primitives") < row.index("ksecrets.values.cipher")
+    assert "ksecrets.operations.session" not in row
+    assert set(row) <= set(copy.loaded_in_rows())
+
+
+def test_a_module_of_a_row_that_fails_fails_where_it_is_imported(copy: Copy) -> None:
+    copy.run()
+    copy.run()
+    source = copy.folder / "ksecrets/values/primitives.py"
+    whole = source.read_text()
+    source.write_text(whole + "\nraise ImportError('not here')\n")
+    with pytest.raises(AssertionError, match="ImportError in ksecrets/values/primitives"):
+        copy.run()
+    source.write_text(whole)
+    for _ in range(3):
+        assert copy.run()[0] == "a: secret\n"
+
+
+def test_no_row_beside_other_threads(copy: Copy) -> None:
+    copy.run()
+    copy.run()
+    started = "import threading; threading.Thread(target=threading.Event().wait, daemon=True).start()\n"
+    assert copy.loaded_in_rows(started) == []
 
 
 def test_another_command_adds_its_modules(copy: Copy) -> None:
