@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from ksecrets.text.node import Frame, Node
 
 _ONE_LINE: Final = (PLAIN, SINGLE, DOUBLE)
+_NEAR: Final = 200
+_VISIBLE: Final = bytes(range(0x20, 0x7F)) + b"\n\t"
 _BREAKS: Final = ("\r\n", "\n", "\r", "\x85", "\u2028", "\u2029")
 
 
@@ -45,10 +47,13 @@ def layout(source: str) -> tuple[str, str]:
         if character in "\r\n\x85\u2028\u2029":
             newline = "\r\n" if source.startswith("\r\n", position) else character
             known = newline if newline in ("\n", "\r\n", "\r") else "\n"
-            for line in source[position + len(newline) :].splitlines():
-                stripped = line.lstrip(" ")
-                if stripped:
-                    return line[: len(line) - len(stripped)], known
+            start = position + len(newline)
+            # The first characters nearly always say it, and a token or certificate has many more.
+            for some in (source[start : start + _NEAR], source[start:]):
+                for line in some.splitlines():
+                    stripped = line.lstrip(" ")
+                    if stripped:
+                        return line[: len(line) - len(stripped)], known
             return "", known
     return "", "\n"
 
@@ -65,7 +70,10 @@ def fits(style: str, value: str) -> bool:
         return style in _ONE_LINE or value[:1] not in ("", " ")
     if style == SINGLE:
         return False
-    if not _visible(value.replace("\n", "").replace("\t", "")):
+    if value.isascii():
+        if value.encode().translate(None, _VISIBLE):  # what is left of it is none of these
+            return False
+    elif not _visible(value.replace("\n", "").replace("\t", "")):
         return False
     if style == DOUBLE:
         return True
@@ -165,9 +173,14 @@ def _block(style: str, value: str, indent: str, newline: str) -> str:
     if value.endswith("\n"):
         body = value[:-1]
         chomping = "+" if body.endswith("\n") or not body else ""
-    between = newline + newline if style == FOLDED else newline
-    lines = body.split("\n") if style == LITERAL else body.rstrip("\n").split("\n")
-    text = between.join([indent + line if line else "" for line in lines])
+    between = newline
+    if style == FOLDED:
+        between = newline + newline
+        body = body.rstrip("\n")
+    if body and "\n\n" not in body and body[0] != "\n" and body[-1] != "\n":
+        text = indent + body.replace("\n", between + indent)  # no empty lines, which have no indentation
+    else:
+        text = between.join([indent + line if line else "" for line in body.split("\n")])
     return f"{style}{chomping}{newline}{text}"
 
 
