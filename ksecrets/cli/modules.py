@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 # What `importlib.machinery` and `importlib.util` give, without the import of either.
 _external = sys.modules["_frozen_importlib_external"]
 _bootstrap = sys.modules["_frozen_importlib"]
+_MADE_FOR = (_external.MAGIC_NUMBER, 2)
+"""The Python that compiled the code, and the number of this layout: higher wherever it changes."""
 _PACKAGES = ("ksecrets", "cryptography", "yaml")
 
 try:
@@ -94,8 +96,8 @@ class Modules:
             self._stream = open_file(file, O_RDONLY | _BINARY)
             size = int.from_bytes(read(self._stream, 8), "big")
             if size < fstat(self._stream).st_size:
-                magic, entries = loads(read(self._stream, size))
-                if magic == _external.MAGIC_NUMBER:
+                made_for, entries = loads(read(self._stream, size))
+                if made_for == _MADE_FOR:
                     self._entries = entries
                     self._behind = 8 + size
         except (OSError, EOFError, ValueError, TypeError):
@@ -211,7 +213,7 @@ class Modules:
         for name, (file, package, mtime, size, code) in codes.items():
             places[name] = (file, package, mtime, size, at, len(code), imports[name])
             at += len(code)
-        index = dumps((_external.MAGIC_NUMBER, places))
+        index = dumps((_MADE_FOR, places))
         part = f"{self._file}.{getpid()}"
         try:
             stream = open_file(part, O_WRONLY | O_CREAT | O_EXCL | _BINARY, 0o644)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from ksecrets.envelope.metadata import Metadata
 from ksecrets.errors import NotEncrypted, SyntaxRefused, Tampered
 from ksecrets.files.formats import NAMES, by_name, seen
+from ksecrets.values.primitives import LONG, expect_long_texts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -105,6 +106,8 @@ def open_text(
         if metadata.extension is not None and metadata.extension.format != format.name:
             format = _declared(metadata.extension.format, format)
         opened = Opened(text, metadata, data_key_for(metadata), format)
+        if len(text) > LONG:
+            expect_long_texts()
         if format.name == "binary":
             from ksecrets.files import binary
 

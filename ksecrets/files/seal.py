@@ -15,6 +15,7 @@ from ksecrets.text.path import format as format_path
 from ksecrets.values import token as tokens
 from ksecrets.values.cipher import TAG_LENGTH, SyntheticIVs
 from ksecrets.values.mac import Mac
+from ksecrets.values.primitives import LONG, expect_long_texts
 from ksecrets.values.residue import Residues, name_of
 from ksecrets.values.seal import spelled
 
@@ -28,9 +29,6 @@ if TYPE_CHECKING:
 
     Tokens = Mapping[tuple[str, str, bytes], list[tuple[str, bytes, Node]]]
     from typing import Final
-
-
-_LARGE: Final = 100_000  # characters
 
 
 # Tags that go-yaml applies to the text of a token, and so refuses before one.
@@ -76,6 +74,8 @@ def seal_text(
     """
     format = format or by_name("yaml")
     mark = BOM if plaintext.startswith(BOM) and not format.keeps_mark else ""
+    if len(plaintext) > LONG:
+        expect_long_texts()
     if format.name == "binary":
         from ksecrets.files import binary
 
@@ -83,7 +83,7 @@ def seal_text(
     else:
         sealed = _Writing(plaintext.removeprefix(mark), data_key, metadata, format, comments, old_tokens or {}).run()
         sealed.text = mark + sealed.text
-        if len(plaintext) > _LARGE:
+        if len(plaintext) > LONG:
             # The pass leaves a cycle that holds all of its pieces, and the next one needs as much again.
             import gc
 

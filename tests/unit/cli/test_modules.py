@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from importlib.util import MAGIC_NUMBER
 from pathlib import Path
 
 import pytest
@@ -150,6 +151,7 @@ def _file(index: bytes) -> bytes:
         _file(marshal.dumps(1)),
         _file(marshal.dumps((b"old", {}))),
         _file(marshal.dumps((1, 2, 3))),
+        _file(marshal.dumps((MAGIC_NUMBER, {"ksecrets.cli.streams": ("x.py", False, 0, 0, 0, 0)}))),
         _file(b"x"),
     ],
 )
