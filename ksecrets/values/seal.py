@@ -125,7 +125,8 @@ class Seal:
         joined = "".join(fields)
         lengths = map(len, fields) if joined.isascii() else [len(field.encode("utf-8")) for field in fields]
         count = len(fields)
-        self._hash.update(pack(f">{count + 1}Q", count, *lengths) + joined.encode())
+        self._hash.update(pack(f">{count + 1}Q", count, *lengths))
+        self._hash.update(joined.encode())
         fields.clear()
 
 
