@@ -30,10 +30,17 @@ _LAST_OF_TWO: Final = frozenset("AEIMQUYcgkosw048")
 
 def write(data: bytes, iv: bytes, tag: bytes, kind: str) -> str:
     """The token for a ciphertext, its 32-byte IV, its 16-byte tag and sops's name of the type."""
-    return (
-        f"{_HEAD}{b2a_base64(data, newline=False).decode('ascii')}{_IV}{b2a_base64(iv, newline=False).decode('ascii')}"
-        f"{_TAG}{b2a_base64(tag, newline=False).decode('ascii')}{_TYPE}{kind}]"
+    encoded = b"".join(
+        (
+            b"ENC[AES256_GCM,data:",
+            b2a_base64(data, newline=False),
+            b",iv:",
+            b2a_base64(iv, newline=False),
+            b",tag:",
+            b2a_base64(tag, newline=False),
+        )
     )
+    return f"{encoded.decode('ascii')}{_TYPE}{kind}]"
 
 
 def read(text: str) -> tuple[bytes, bytes, str]:
