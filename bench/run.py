@@ -157,17 +157,18 @@ def _machine(bench: Bench) -> str:
         f"{cpu}, {os.cpu_count()} cores",
         f"{platform.system()} {platform.release().split('-')[0]}",
         f"CPython {platform.python_version()}{' of the system' if sys.base_prefix == '/usr' else ''}",
-        f"{first_line(bench.ksecrets, '--version')} ({_how_built()})",
+        f"{first_line(bench.ksecrets, '--version')} ({_how_built(bench.ksecrets)})",
         first_line(bench.sops, "--version"),
         *helms,
     ]
     return "Machine: " + "; ".join(parts) + "."
 
 
-def _how_built() -> str:
-    """Whether the installed ksecrets has its loops compiled (this very interpreter runs it)."""
+def _how_built(ksecrets: str) -> str:
+    """Whether this installed ksecrets has its loops compiled, as the interpreter beside it says."""
+    python = Path(ksecrets).resolve().parent / "python"
     find = "import importlib.util as i; print(i.find_spec('ksecrets.text.yaml').origin)"
-    found = subprocess.run([sys.executable, "-I", "-c", find], capture_output=True, text=True, check=True)
+    found = subprocess.run([str(python), "-I", "-c", find], capture_output=True, text=True, check=True)
     return "pure Python" if found.stdout.strip().endswith(".py") else "compiled loops"
 
 

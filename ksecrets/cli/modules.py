@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 # What `importlib.machinery` and `importlib.util` give, without the import of either.
 _external = sys.modules["_frozen_importlib_external"]
+_Code = type((lambda: None).__code__)
 _bootstrap = sys.modules["_frozen_importlib"]
 _MADE_FOR = (_external.MAGIC_NUMBER, 2)
 """The Python that compiled the code, and the number of this layout: higher wherever it changes."""
@@ -58,11 +59,19 @@ except ImportError:  # pragma: no cover - Windows
 class _Loader(_external.SourceFileLoader):  # type: ignore[misc, name-defined]
     """Python's own loader of a source file, but for where its code comes from."""
 
-    code: bytes
+    code = b""
     modules: Modules
 
-    def get_code(self, fullname: str) -> CodeType:
-        found: CodeType = loads(self.code)
+    def get_code(self, fullname: str) -> CodeType | None:
+        try:
+            code = loads(self.code)
+        except (EOFError, ValueError, TypeError):
+            code = None
+        self.code = b""
+        if isinstance(code, _Code):
+            return code
+        self.modules.forget(fullname)  # a damaged file: what Python has itself
+        found: CodeType | None = super().get_code(fullname)
         return found
 
     def exec_module(self, module: ModuleType) -> None:
@@ -89,7 +98,9 @@ class Modules:
         self._behind = 0  # where the index ends
         self._entries: dict[str, Place] = {}
         self._missed = False
-        self._root: str | None = None  # the module that something imports which is no module's body
+        self._damaged = False
+        # The module at hand that something imports which is no module's body. It stays where that fails: no more rows.
+        self._root: str | None = None
         self._loaded: list[str] = []  # in the order in which they were complete
         self._imports: dict[str, tuple[str, ...]] = {}  # of the roots, as far as it was not known
         try:
@@ -112,6 +123,8 @@ class Modules:
         spec = self._spec(name, path)
         if spec is None:
             self._missed = True
+        elif spec.submodule_search_locations is not None:
+            pass  # a package: importing what is in it would begin with the package itself
         elif self._root is None and thread_count() == 0:  # others could see a module of the row half done
             self._root = name
             imports = self._entries[name][6]
@@ -132,6 +145,8 @@ class Modules:
             try:
                 if parent not in modules:
                     __import__(parent)  # the top of a library
+                    if name in modules:
+                        continue
                 spec = self._spec(name, modules[parent].__path__)
                 if spec is None:
                     return
@@ -145,6 +160,11 @@ class Modules:
             self._imports[name] = tuple(self._loaded)
             self._root = None
         self._loaded.append(name)
+
+    def forget(self, name: str) -> None:
+        """What the file has of a module is of no use."""
+        self._entries.pop(name, None)
+        self._missed = self._damaged = True
 
     def _spec(self, name: str, path: Sequence[str]) -> ModuleSpec | None:
         entry = self._entries.get(name)
@@ -203,7 +223,7 @@ class Modules:
             if entry is not None:
                 codes[name] = entry
                 imports[name] = None
-        if codes == before and not self._imports:
+        if codes == before and not (self._imports or self._damaged):
             return
         if self._stream >= 0:
             close(self._stream)
@@ -217,6 +237,9 @@ class Modules:
         part = f"{self._file}.{getpid()}"
         try:
             stream = open_file(part, O_WRONLY | O_CREAT | O_EXCL | _BINARY, 0o644)
+        except OSError:
+            return
+        try:
             try:
                 data = memoryview(
                     b"".join([len(index).to_bytes(8, "big"), index, *(code[4] for code in codes.values())])
@@ -259,7 +282,8 @@ def use() -> Modules | None:
     own = sys.modules["ksecrets"].__file__
     if tag is None or own is None or sys.pycache_prefix is not None:
         return None
-    modules = Modules(paths.join(paths.dirname(own), "__pycache__", f"hot.{tag}.bin"))
+    level = f".opt-{sys.flags.optimize}" if sys.flags.optimize else ""
+    modules = Modules(paths.join(paths.dirname(own), "__pycache__", f"hot.{tag}{level}.bin"))
     at = len(sys.meta_path)
     for index, finder in enumerate(sys.meta_path):
         if finder is _external.PathFinder:

@@ -85,22 +85,20 @@ def open_text(
     require_seal: bool = False,
     ignore_mac: bool = False,
     keep_tokens: bool = False,
-    block: Any = None,
 ) -> Opened:
     """Decrypt and verify one encrypted text.
 
     text: the whole file, line ends and byte order mark as they stand. data_key_for: gives the data key for the
     metadata, or raises NoIdentity. format: what its name says, where it is known; a sealed file says itself whether it
     is YAML, JSON or binary. require_seal: an unsealed file is an error. ignore_mac: do not check MAC and seal
-    (`verified` is then False, and residues are not trusted). keep_tokens: fill `Opened.tokens`. block: the tree of the
-    metadata block, where the caller has just written it: it is not looked for, and compared like one that was found.
+    (`verified` is then False, and residues are not trusted). keep_tokens: fill `Opened.tokens`.
 
     Raises NotEncrypted, NoIdentity, Tampered, SyntaxRefused; none of them shows a value.
     """
     format = format or seen(text)
     mark = BOM if text.startswith(BOM) and not format.keeps_mark else ""
     body = text.removeprefix(mark)
-    tree = block if block is not None else format.find(body)
+    tree = format.find(body)
     for _ in range(2):
         if tree is None:
             raise NotEncrypted("the file is not encrypted: it has no `sops` block")

@@ -23,13 +23,15 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ksecrets.envelope.metadata import Metadata, Tree
+    from ksecrets.envelope.metadata import Metadata
     from ksecrets.files.formats import Format
     from ksecrets.values.cipher import DataKey
 
     Tokens = Mapping[tuple[str, str, bytes], list[tuple[str, bytes, Node]]]
     from typing import Final
 
+
+_LARGE: Final = 100_000  # characters
 
 # Tags that go-yaml applies to the text of a token, and so refuses before one.
 _TYPED: Final = frozenset(f"tag:yaml.org,2002:{name}" for name in ("binary", "bool", "float", "int", "timestamp"))
@@ -38,17 +40,15 @@ _TYPED: Final = frozenset(f"tag:yaml.org,2002:{name}" for name in ("binary", "bo
 class Sealed:
     """An encrypted text and what can be said of it.
 
-    text: the whole file. block: the tree of its metadata block, where that is known. values: number of tokens, comments
-    not counted. kept: how many of the tokens are old ones.
+    text: the whole file. values: number of tokens, comments not counted. kept: how many of the tokens are old ones.
     sops_refuses: why sops will not read the file, one line each; empty for the ordinary file.
     """
 
-    __slots__ = ("block", "body", "kept", "sops_refuses", "text", "values")
+    __slots__ = ("body", "kept", "sops_refuses", "text", "values")
 
     def __init__(self) -> None:
         self.text = ""
         self.body = ""
-        self.block: Mapping[str, Tree] | None = None
         self.values = 0
         self.kept = 0
         self.sops_refuses: list[str] = []
@@ -85,16 +85,14 @@ def seal_text(
     else:
         sealed = _Writing(plaintext.removeprefix(mark), data_key, metadata, format, comments, old_tokens or {}).run()
         sealed.text = mark + sealed.text
-        if len(plaintext) > LONG:
+        if len(plaintext) > _LARGE:
             # The pass leaves a cycle that holds all of its pieces, and the next one needs as much again.
             import gc
 
             gc.collect()
     try:
         line = None
-        again = open_text(
-            sealed.text, data_key_for=lambda _: data_key, format=format, require_seal=True, block=sealed.block
-        ).plaintext
+        again = open_text(sealed.text, data_key_for=lambda _: data_key, format=format, require_seal=True).plaintext
         if again == plaintext:
             return sealed
         line = _first_difference(again, plaintext)
@@ -200,10 +198,13 @@ class _Writing(Lane):
         if walk.shared_chosen or (walk.shared and self.result.values):
             self.result.sops_refuses.append("an alias stands for an encrypted value, or in the place of one")
         self.result.body = "".join(pieces) + body[self.position :]
-        tree = proof.finished(self.metadata, self.data_key, self.format, self.mac, self.seal, self.stored)
-        pieces.insert(place, placement.text(tree, pieces[place - 1]))
-        if self.format.name == "yaml":  # others write some of it in another form
-            self.result.block = tree
+        pieces.insert(
+            place,
+            placement.text(
+                proof.finished(self.metadata, self.data_key, self.format, self.mac, self.seal, self.stored),
+                pieces[place - 1],
+            ),
+        )
         pieces.append(body[self.position :])
         self.result.text = "".join(pieces)
         return self.result

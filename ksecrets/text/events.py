@@ -168,4 +168,11 @@ _CLASSES: Final[dict[str, type[Event]]] = {
 
 def ours(event: Any) -> Event:
     """An event of PyYAML's own class as one of ours; ours as it is."""
-    return event if isinstance(event, Event) else _CLASSES[type(event).__name__](**vars(event))
+    if isinstance(event, Event):
+        return event
+    name = type(event).__name__
+    if name == "ScalarEvent":  # most of them
+        return ScalarEvent(
+            event.anchor, event.tag, event.implicit, event.value, event.start_mark, event.end_mark, event.style
+        )
+    return _CLASSES[name](**vars(event))

@@ -4,7 +4,7 @@ Git and Helm start ksecrets for a single small file, and importing the public mo
 than all the work on it (16 ms and 4 ms). So the bindings that those modules are made of are taken directly, with the
 public modules as the fallback; a test runs both ways and compares them.
 
-SHA-2 is the interpreter's own, which is always there: `hashlib` and `hmac` would load a second OpenSSL beside the one
+SHA-2 is the interpreter's own: `hashlib` and `hmac` would load a second OpenSSL beside the one
 in `cryptography`, for a few hundred bytes; for long texts that pays (`expect_long_texts`). HMAC and HKDF are what their
 RFCs make of it, and tests hold them to the vectors of the RFCs and to the standard library (docs/adr/0019).
 """

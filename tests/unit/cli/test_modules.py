@@ -57,6 +57,17 @@ class Copy:
         _, entries = marshal.loads(data[8 : 8 + int.from_bytes(data[:8], "big")])
         return {name: entry[6] for name, entry in entries.items()}
 
+    def script(self, before: str, *words: str, after: str) -> str:
+        """What a command writes, in a process that runs something before and after it."""
+        script = SCRIPT.format(folder=str(self.folder), words=[*words])
+        script = script.replace("import ksecrets.cli.main", before + "import ksecrets.cli.main")
+        env = {"PATH": os.environ["PATH"], "SOPS_AGE_KEY": alice().secret, "HOME": str(self.folder)}
+        done = subprocess.run(
+            [sys.executable, "-c", script + after + "\n"], capture_output=True, text=True, env=env, cwd=self.folder
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
     def loaded_in_rows(self, before: str = "") -> list[str]:
         """The modules that a command loads in a row, without a search."""
         watched = (
@@ -64,13 +75,7 @@ class Copy:
             "names, load = [], kept.Modules._load\n"
             "kept.Modules._load = lambda self, row: (load(self, row), names.extend(row))\n"
         )
-        script = SCRIPT.format(folder=str(self.folder), words=["decrypt", str(self.file)])
-        script = script.replace("import ksecrets.cli.main", before + watched + "import ksecrets.cli.main")
-        env = {"PATH": os.environ["PATH"], "SOPS_AGE_KEY": alice().secret, "HOME": str(self.folder)}
-        done = subprocess.run(
-            [sys.executable, "-c", script + "print(*names)"], capture_output=True, text=True, env=env, check=True
-        )
-        return done.stdout.split()[2:]
+        return self.script(before + watched, "decrypt", str(self.file), after="print(*names)").split()[2:]
 
 
 @pytest.fixture
@@ -173,6 +178,45 @@ def test_a_file_that_was_cut_gives_what_is_whole(copy: Copy) -> None:
     copy.cache.write_bytes(whole[: len(whole) * 2 // 3])
     copy.run("get", str(copy.file), "a")  # imports other modules, and keeps nothing that was cut
     assert copy.run()[0] == "a: secret\n"
+
+
+def test_damaged_code_is_replaced(copy: Copy) -> None:
+    """As after a power cut: the length is right, and the end of the file is zeros."""
+    copy.run()
+    copy.run()
+    data = copy.cache.read_bytes()
+    index = 8 + int.from_bytes(data[:8], "big")
+    copy.cache.write_bytes(data[:index].ljust(len(data), b"\0"))
+    for _ in range(3):
+        assert copy.run()[0] == "a: secret\n"
+    assert copy.run()[1] > 50
+
+
+def test_no_module_runs_twice(copy: Copy) -> None:
+    commands = [("decrypt", str(copy.file)), ("get", str(copy.file), "a"), ("info", str(copy.file)), ("check",)]
+    for words in commands:
+        for _ in range(2):
+            copy.run(*words)
+        done = copy.script(
+            "import ksecrets.cli.modules as kept\n"
+            "names = []\n"
+            "for cls in (kept._Loader, kept._Extension):\n"
+            "    def watched(self, module, run=cls.exec_module):\n"
+            "        names.append(module.__name__)\n"
+            "        run(self, module)\n"
+            "    cls.exec_module = watched\n",
+            *words,
+            after="print(*names)",
+        )
+        names = done.split("\n")[-2].split()
+        assert len(names) > 30
+        assert len(names) == len(set(names)), sorted(name for name in names if names.count(name) > 1)
+
+
+def test_code_without_asserts_has_a_file_of_its_own(copy: Copy) -> None:
+    copy.run(options=("-O",))
+    assert not copy.cache.exists()
+    assert copy.run()[1] == 0
 
 
 def test_it_counts_in_its_own_place_only(copy: Copy, tmp_path: Path) -> None:

@@ -440,6 +440,25 @@ LISTED = (
 )
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        'a: secret\n--- "x\nsops: y\n"\n',
+        'a: secret\n--- "x\nsops: {a: 1}\n"\n',
+        '{a: secret,\n"k_unencrypted": "\nsops: 1"}',
+    ],
+)
+def test_what_a_later_reader_would_take_for_the_block_is_refused(text: str) -> None:
+    """A reader looks for the block by its last line `sops:` first. So must the one that verifies what was written."""
+    options = metadata(selector=("encrypted_regex", "^a$")) if text.startswith("a:") else metadata()
+    try:
+        sealed = seal_text(text, data_key=KEY, metadata=options)
+    except SyntaxRefused as error:
+        assert any(listed in error.message for listed in LISTED)
+    else:
+        assert open_(sealed.text, require_seal=True).plaintext == text
+
+
 def test_the_block_does_not_join_a_carriage_return() -> None:
     """A line feed behind a lone carriage return would be read as one break, and not come apart again."""
     for text in ("a: b\n\r\r", "a: b\n\r\u2028", "\n\r\r\n", "- a\n\r\r"):
