@@ -50,15 +50,15 @@ plaintext. helm-secrets is published in no package registry: it stands beside th
 checkout, else the least that any wrapper around sops does: one `sops decrypt` for each file, in a loop of the shell,
 then helm. The getter is one process for each file, because Helm starts it so; the wrapper of ksecrets is one for all.
 
-The shape of a file counts for more than its size. *services* has 26,000 short values in small mappings, 38 bytes for each;
-*flat* is one mapping of 22,700 tokens, where sops pays for the length of the mapping; *certificates* has 3,000 values, a
-third of them of 800 bytes, where a third of the time of ksecrets is starting up.
+The shape of a file counts for more than its size. *services* has 26,000 short values in small mappings, 38 bytes for
+each; *flat* is one mapping of 22,700 tokens, where sops pays for the length of the mapping; *certificates* has 3,000
+values, a third of them of 800 bytes, where a third of the time of ksecrets is starting up.
 
 Peak memory is the largest resident size that the system reports for the process.
 
 The machine line says which Python ran and whether the loops were compiled
-([ADR 17](adr/0017-compiled-loops.md)). A Python that was compiled without `--enable-optimizations` takes a sixth more for
-small files, and a tenth to a fifth more for large ones.
+([ADR 17](adr/0017-compiled-loops.md)). A Python that was compiled without `--enable-optimizations` takes a sixth more
+for small files, and a tenth to a fifth more for large ones.
 """
 
 
