@@ -192,7 +192,7 @@ def textconv(bench: Bench) -> Iterator[Row]:
                 bench.do("ksecrets", "set", file, "first.password", cwd=repo, input=f"password {revision}")
             bench.do("git", "add", "--all", cwd=repo)
             bench.do("git", "commit", "--quiet", "-m", f"revision {revision}", cwd=repo)
-        shown = bench.work / f"log-{name}"
+        shown = bench.work / f"shown-{name}"
         bench.do("git", "--no-pager", "log", "-p", "--", file, cwd=repo, out=shown)
         if f"password {REVISIONS - 1}" not in shown.read_text():
             raise measure.RunFailed(f"git log -p does not show the values ({name})")
