@@ -167,9 +167,7 @@ _CLASSES: Final[dict[str, type[Event]]] = {
 
 
 def ours(event: Any) -> Event:
-    """An event of PyYAML's own class as one of ours; ours as it is."""
-    if isinstance(event, Event):
-        return event
+    """An event of PyYAML's own class as one of ours."""
     name = type(event).__name__
     if name == "ScalarEvent":  # most of them
         return ScalarEvent(
